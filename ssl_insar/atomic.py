@@ -1,0 +1,72 @@
+"""Whole files or none: everything is written aside, flushed to disk, then renamed into place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a scratch path beside ``path``; rename it onto ``path`` if the block succeeds.
+
+    A reader sees the old file or the new one, never half of either, and a crash leaves the old
+    one. The scratch name keeps the suffix, which libraries use to choose a format.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield scratch
+        with scratch.open("rb") as handle:
+            os.fsync(handle.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty scratch folder; swap it in for ``path`` if the block succeeds.
+
+    POSIX cannot rename onto a full folder, so the old one steps aside first; `recover_folder`
+    puts it back should the process die between the two renames.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    recover_folder(path)
+    scratch = path.with_name(f".{path.name}.new")
+    old = _old_name(path)
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield scratch
+        if path.exists():
+            path.rename(old)
+        scratch.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def recover_folder(path: Path) -> None:
+    """Bring back the old folder if a swap was cut off between its two renames."""
+    old = _old_name(Path(path))
+    if old.exists() and not Path(path).exists():
+        old.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically."""
+    with replacing(path) as scratch:
+        scratch.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def _old_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
