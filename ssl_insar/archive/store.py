@@ -1,0 +1,195 @@
+"""A finished archive on disk: memory-mapped tiles and their catalogue."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ssl_insar.archive.catalogue import read_catalogue
+from ssl_insar.errors import UserError
+
+FORMAT = 1
+MANIFEST = "archive.json"
+CATALOGUE = "catalogue.parquet"
+PARTS = "parts"
+
+_COS_SIN = np.exp(2j * np.pi * np.arange(256) / 256).astype(np.complex64)
+"""Unit phasor of each of the 256 wrapped phase counts."""
+
+
+class Archive:
+    """A folder of tiles, opened for reading.
+
+    Tiles lie in parts: ``parts/00000.phase.npy`` is (n, T, T) uint8 (wrapped) or int16 (unwrapped)
+    in 1/256 cycles (`ssl_insar.phase`), ``parts/00000.valid.npy`` the validity, 8 pixels a byte.
+
+    Attributes:
+        path: the folder.
+        tile: side of a tile, px.
+        stride: step between tiles when they were cut, px.
+        digest: hash of what the archive holds.
+        catalogue: one row a tile; see `ssl_insar.archive.catalogue.COLUMNS`.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any], catalogue: pd.DataFrame) -> None:
+        self.path = path
+        self.tile = int(manifest["tile"])
+        self.stride = int(manifest["stride"])
+        self.digest = str(manifest["digest"])
+        self.catalogue = catalogue
+        self._part_of = catalogue["part"].to_numpy()
+        self._slot_of = catalogue["slot"].to_numpy()
+        self._maps: dict[tuple[int, str], NDArray[Any]] = {}
+
+    @classmethod
+    def open(cls, path: str | Path) -> Archive:
+        """Open an archive.
+
+        Raises:
+            UserError: not an archive, not finished, damaged, or written by a newer version.
+        """
+        folder = Path(path)
+        manifest = read_manifest(folder)
+        catalogue = read_catalogue(folder / CATALOGUE)
+        # The catalogue is replaced just before the manifest; a crash between the two leaves rows
+        # at its end that the manifest does not yet vouch for.
+        if len(catalogue) < manifest["tiles"]:
+            raise UserError(f"{folder}: the catalogue lacks tiles; run the same ssl-insar ingest again")
+        archive = cls(folder, manifest, catalogue.iloc[: manifest["tiles"]].reset_index(drop=True))
+        archive._check_parts()
+        return archive
+
+    def __len__(self) -> int:
+        return len(self.catalogue)
+
+    def phases(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Wrapped phase counts, 1/256 cycle a step.
+
+        Shape:
+            n indices -> (n, T, T) uint8
+        """
+        # The low byte of an unwrapped count is the wrapped count.
+        return self._gather(indices, "phase", np.empty((0, self.tile, self.tile), np.uint8))
+
+    def unwrapped(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.int16]:
+        """Unwrapped phase counts, 1/256 cycle a step; wrapped tiles come as their wrapped count.
+
+        Shape:
+            n indices -> (n, T, T) int16
+        """
+        return self._gather(indices, "phase", np.empty((0, self.tile, self.tile), np.int16))
+
+    def valid_bits(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Validity, 8 pixels a byte (`numpy.packbits` along the row).
+
+        Shape:
+            n indices -> (n, T, ceil(T / 8)) uint8
+        """
+        return self._gather(indices, "valid", np.empty((0, self.tile, -(-self.tile // 8)), np.uint8))
+
+    def valid(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Validity.
+
+        Shape:
+            n indices -> (n, T, T) bool
+        """
+        bits = np.unpackbits(self.valid_bits(indices), axis=-1, count=self.tile)
+        return bits.view(np.bool_)
+
+    def phasors(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.complex64]:
+        """Phasor fields, 0 where there is no data.
+
+        Shape:
+            n indices -> (n, T, T) complex64
+        """
+        z: NDArray[np.complex64] = _COS_SIN[self.phases(indices)]
+        z *= self.valid(indices)
+        return z
+
+    def position(self, tile_id: str) -> int:
+        """Row number of a tile.
+
+        Raises:
+            UserError: no such tile.
+        """
+        try:
+            return self._positions[tile_id]
+        except KeyError:
+            raise UserError(f"{self.path}: holds no tile '{tile_id}'") from None
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {tile_id: i for i, tile_id in enumerate(self.catalogue["id"])}
+
+    def _gather(
+        self, indices: Sequence[int] | NDArray[np.integer[Any]], what: str, like: NDArray[Any]
+    ) -> NDArray[Any]:
+        index = np.asarray(indices, np.int64)
+        out = np.empty((len(index), *like.shape[1:]), like.dtype)
+        parts = self._part_of[index]
+        for part in np.unique(parts):
+            here = parts == part
+            out[here] = self._map(int(part), what)[self._slot_of[index[here]]].astype(like.dtype, copy=False)
+        return out
+
+    def _map(self, part: int, what: str) -> NDArray[Any]:
+        key = (part, what)
+        if key not in self._maps:
+            path = part_file(self.path, part, what)
+            try:
+                self._maps[key] = np.load(path, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError) as error:
+                raise UserError(f"{path}: missing or damaged ({error}); ingest into a new archive") from error
+        return self._maps[key]
+
+    def _check_parts(self) -> None:
+        """Every shard must be there and as long as the catalogue says."""
+        needed = self.catalogue.groupby("part")["slot"].max()
+        for part, last in needed.items():
+            for what in ("phase", "valid"):
+                if len(self._map(int(str(part)), what)) <= last:
+                    raise UserError(f"{part_file(self.path, int(str(part)), what)}: too short; ingest again")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The archive's ``archive.json``.
+
+    Raises:
+        UserError: no archive there, an unfinished one, a damaged file, or a newer format.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such archive; make one with: ssl-insar ingest SOURCE --out {folder}")
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if (folder / PARTS).is_dir():
+            raise UserError(f"{folder}: ingest was interrupted; run the same command again to finish") from None
+        raise UserError(f"{folder}: not an archive (no {MANIFEST}); make one with ssl-insar ingest") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / MANIFEST}: damaged ({error}); run the same ssl-insar ingest again") from error
+    if not isinstance(manifest, dict) or not {"format", "tile", "stride", "tiles", "digest"} <= set(manifest):
+        raise UserError(f"{folder / MANIFEST}: not an archive's manifest; ingest into a new folder")
+    if manifest["format"] > FORMAT:
+        raise UserError(f"{folder}: written by a newer ssl_insar; upgrade to read it")
+    return manifest
+
+
+def part_file(folder: Path, part: int, what: str) -> Path:
+    """Path of a shard: ``what`` is ``phase``, ``valid`` or ``rows``."""
+    return folder / PARTS / f"{part:05d}.{what}.{'parquet' if what == 'rows' else 'npy'}"
+
+
+def digest_of(catalogue: pd.DataFrame, tile: int, stride: int) -> str:
+    """Hash of what an archive holds: tiles, their order, and the bytes of their sources."""
+    digest = hashlib.sha256(f"{FORMAT} {tile} {stride}\n".encode())
+    for tile_id, fingerprint in zip(catalogue["id"], catalogue["fingerprint"], strict=True):
+        digest.update(f"{tile_id} {fingerprint}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,86 @@
+"""Cuts a frame into square tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssl_insar import phase as ph
+from ssl_insar.errors import UserError
+from ssl_insar.readers import Frame
+
+
+class FrameTooSmallError(UserError):
+    """The frame is smaller than one tile."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One square of a frame.
+
+    Attributes:
+        row: first row in the frame, px.
+        col: first column in the frame, px.
+        phase: (T, T) float32 rad, 0 where not valid.
+        valid: (T, T) bool.
+    """
+
+    row: int
+    col: int
+    phase: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+    @property
+    def phasor(self) -> NDArray[np.complex64]:
+        """(T, T) complex field ``m exp(i phi)``."""
+        return ph.phasor(self.phase, self.valid)
+
+
+def starts(length: int, tile: int, stride: int) -> list[int]:
+    """First pixels of the tiles along one side of a frame.
+
+    Steps of ``stride``; a remainder of half a stride or more gets one more tile and all are spread
+    evenly over the side, a smaller one is shared between the two edges. So a 227 px crop gives
+    one centred 224 px tile and not four that overlap almost wholly.
+    """
+    if length < tile:
+        return []
+    room = length - tile
+    whole, rest = divmod(room, stride)
+    if whole and rest >= stride / 2:
+        whole, rest = whole + 1, 0
+        return [round(i * room / whole) for i in range(whole + 1)]
+    if not whole and rest >= tile / 2:
+        return [0, room]
+    return [rest // 2 + i * stride for i in range(whole + 1)]
+
+
+def cut(frame: Frame, tile: int, stride: int | None = None) -> list[Tile]:
+    """All tiles of a frame, row by row.
+
+    Args:
+        frame: the interferogram.
+        tile: side of a tile, px.
+        stride: step between tiles, px; None: ``tile``, without overlap.
+
+    Raises:
+        FrameTooSmallError: the frame is smaller than a tile.
+    """
+    height, width = frame.shape
+    if height < tile or width < tile:
+        raise FrameTooSmallError(
+            f"{frame.source}: the frame is {height} x {width} px, smaller than a tile of {tile} x {tile} px; "
+            f"use an archive with --tile {max(min(height, width) // 32 * 32, 16)} or less, or a larger crop"
+        )
+    return list(_cut(frame, tile, stride or tile))
+
+
+def _cut(frame: Frame, tile: int, stride: int) -> Iterator[Tile]:
+    height, width = frame.shape
+    for row in starts(height, tile, stride):
+        for col in starts(width, tile, stride):
+            window = (slice(row, row + tile), slice(col, col + tile))
+            yield Tile(row, col, frame.phase[window], frame.valid[window])
