@@ -30,9 +30,11 @@ def wrap(phase: FloatArray) -> FloatArray:
     Shape:
         any -> the same. NaN stays NaN.
     """
+    phase = np.asarray(phase)
+    kept = phase.dtype if phase.dtype.kind == "f" else np.dtype(np.float64)  # an integer would truncate
     wrapped: FloatArray = (phase + np.pi) % TWO_PI - np.pi
     # Float rounding can lift the remainder of a tiny negative number onto the modulus itself.
-    result: FloatArray = np.where(wrapped >= np.pi, wrapped - TWO_PI, wrapped).astype(np.result_type(phase))
+    result: FloatArray = np.where(wrapped >= np.pi, wrapped - TWO_PI, wrapped).astype(kept)
     return result
 
 
@@ -95,8 +97,9 @@ def decode(counts: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
     Raises:
         TypeError: for any other dtype.
     """
+    signed: NDArray[np.integer[Any]]
     if counts.dtype == np.uint8:
-        signed = counts.astype(np.uint8).view(np.int8)
+        signed = counts.astype(np.int8)  # 128..255 become -128..-1: the half cycle below zero
     elif counts.dtype == np.int16:
         signed = counts
     else:
@@ -142,9 +145,7 @@ def renormalise(z: ComplexArray, floor: float = 1e-6) -> tuple[ComplexArray, Flo
     return unit, np.minimum(magnitude, 1.0)
 
 
-def multilook(
-    z: ComplexArray, looks: int, min_valid: float = 0.5
-) -> tuple[ComplexArray, FloatArray]:
+def multilook(z: ComplexArray, looks: int, min_valid: float = 0.5) -> tuple[ComplexArray, FloatArray]:
     """Average ``looks x looks`` blocks of the phasor; rows and columns left over are dropped.
 
     Only valid pixels count (normalised average); a block needs a share of at least ``min_valid``

@@ -25,7 +25,14 @@ from tqdm.auto import tqdm
 from ssl_insar import __version__
 from ssl_insar import phase as ph
 from ssl_insar.archive import store
-from ssl_insar.archive.catalogue import COLUMNS, footprint, label_names, read_catalogue, to_table, write_catalogue
+from ssl_insar.archive.catalogue import (
+    COLUMNS,
+    footprint,
+    label_names,
+    read_catalogue,
+    to_table,
+    write_catalogue,
+)
 from ssl_insar.archive.labels import LabelTable
 from ssl_insar.archive.sources import find, fingerprint
 from ssl_insar.archive.store import Archive
@@ -135,7 +142,9 @@ def ingest(
         for path, result in _read_all(todo, tile, stride, min_valid, workers):
             if isinstance(result, Skipped):
                 skipped.append(result)
-                tqdm.write(f"skipped {result.source}: {result.reason}") if progress and len(skipped) <= 3 else None
+                tqdm.write(f"skipped {result.source}: {result.reason}") if progress and len(
+                    skipped
+                ) <= 3 else None
             else:
                 repeat = writer.add(path, result)
                 if repeat:
@@ -217,9 +226,7 @@ def _cut_one(path: Path, tile: int, stride: int, min_valid: float) -> _Cut | Ski
     return _Cut(rows, np.stack(phases), np.stack(valids))
 
 
-def _encode(
-    phase: NDArray[np.float32], valid: NDArray[np.bool_], wrapped: bool
-) -> NDArray[np.integer[Any]]:
+def _encode(phase: NDArray[np.float32], valid: NDArray[np.bool_], wrapped: bool) -> NDArray[np.integer[Any]]:
     if wrapped:
         return ph.encode_wrapped(phase)
     if not ph.fits_unwrapped(phase):
@@ -291,7 +298,9 @@ def _finish(
     parts = _finished_parts(folder)
     if not parts:
         first = f"; the first: {Path(skipped[0].source).name}: {skipped[0].reason}" if skipped else ""
-        raise UserError(f"none of the {len(skipped)} files could be read{first} (all in {folder / 'skipped.csv'})")
+        raise UserError(
+            f"none of the {len(skipped)} files could be read{first} (all in {folder / 'skipped.csv'})"
+        )
     catalogue = pd.concat([parts[part] for part in sorted(parts)], ignore_index=True)
     catalogue = gpd.GeoDataFrame(catalogue[[*COLUMNS, "geometry"]], geometry="geometry")
     if (folder / store.CATALOGUE).exists():
@@ -333,7 +342,9 @@ def _known_sources(parts: dict[int, pd.DataFrame]) -> dict[str, tuple[int, int]]
     """Size and time of change of every source already cut."""
     known: dict[str, tuple[int, int]] = {}
     for rows in parts.values():
-        for source, size, changed in zip(rows["source"], rows["source_size"], rows["source_mtime"], strict=True):
+        for source, size, changed in zip(
+            rows["source"], rows["source_size"], rows["source_mtime"], strict=True
+        ):
             known[source] = (int(size), int(changed))
     return known
 
@@ -356,7 +367,9 @@ def _check_settings(folder: Path, tile: int, stride: int) -> None:
     settings = folder / store.PARTS / "settings.json"
     if not settings.exists():
         if folder.is_dir() and any(folder.iterdir()) and not (folder / store.PARTS).is_dir():
-            raise UserError(f"{folder}: holds other files and is no archive; give --out an empty or new folder")
+            raise UserError(
+                f"{folder}: holds other files and is no archive; give --out an empty or new folder"
+            )
         return
     held = json.loads(settings.read_text(encoding="utf-8"))
     if (held["tile"], held["stride"]) != (tile, stride):

@@ -51,7 +51,9 @@ class LabelTable:
             raise UserError(f"{path}: not a readable CSV ({error})") from error
         key = next((k for k in KEYS if k in rows), None)
         if key is None:
-            raise UserError(f"{path}: needs a column 'id' (tile) or 'file' (file name); has {', '.join(rows)}")
+            raise UserError(
+                f"{path}: needs a column 'id' (tile) or 'file' (file name); has {', '.join(rows)}"
+            )
         rows = rows.dropna(subset=[key])
         if rows.empty:
             raise UserError(f"{path}: holds no row")
@@ -98,7 +100,9 @@ class LabelTable:
         """
         if not ignore_absent and self.key == "id":
             held = set(catalogue["id"])
-            self._refuse([name for name in self.rows.index if name not in held], "tiles that are not in the archive")
+            self._refuse(
+                [name for name in self.rows.index if name not in held], "tiles that are not in the archive"
+            )
         joined = catalogue.copy()
         keys = self.keys_of(catalogue)
         for name in self.rows:

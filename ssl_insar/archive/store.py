@@ -171,10 +171,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         if (folder / PARTS).is_dir():
-            raise UserError(f"{folder}: ingest was interrupted; run the same command again to finish") from None
+            raise UserError(
+                f"{folder}: ingest was interrupted; run the same command again to finish"
+            ) from None
         raise UserError(f"{folder}: not an archive (no {MANIFEST}); make one with ssl-insar ingest") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder / MANIFEST}: damaged ({error}); run the same ssl-insar ingest again") from error
+        raise UserError(
+            f"{folder / MANIFEST}: damaged ({error}); run the same ssl-insar ingest again"
+        ) from error
     if not isinstance(manifest, dict) or not {"format", "tile", "stride", "tiles", "digest"} <= set(manifest):
         raise UserError(f"{folder / MANIFEST}: not an archive's manifest; ingest into a new folder")
     if manifest["format"] > FORMAT:

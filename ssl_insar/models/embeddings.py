@@ -123,7 +123,11 @@ def read_manifest(folder: Path, kind: str, how: str) -> dict[str, Any]:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         manifest["format"] = int(manifest["format"])
     except FileNotFoundError:
-        raise UserError(f"{folder}: no {kind} here (no manifest.json); make some with: {how} {folder}") from None
+        raise UserError(
+            f"{folder}: no {kind} here (no manifest.json); make some with: {how} {folder}"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder}: damaged manifest.json ({error}); make {kind} again with: {how} {folder}") from error
+        raise UserError(
+            f"{folder}: damaged manifest.json ({error}); make {kind} again with: {how} {folder}"
+        ) from error
     return dict(manifest)

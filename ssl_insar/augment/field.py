@@ -1,0 +1,105 @@
+"""Phasor fields as torch tensors: (B, 2, H, W), channel 0 Re z, channel 1 Im z, 0 = no data.
+
+Real pairs rather than complex numbers, because convolutions, pooling and grid sampling take those.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_EPS = 1e-6
+
+
+def from_counts(counts: Tensor, valid_bits: Tensor) -> Tensor:
+    """Phase counts and packed validity to a phasor field.
+
+    Shape:
+        counts (B, H, W) uint8, valid_bits (B, H, ceil(W / 8)) uint8 -> (B, 2, H, W) float32
+    """
+    angle = counts * (2.0 * math.pi / 256.0)
+    bits = _bits(counts.device)[valid_bits.int()].flatten(-2)[..., : counts.shape[-1]]
+    field = torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
+    return field.mul_(bits.unsqueeze(1))
+
+
+@functools.cache
+def _bits(device: torch.device) -> Tensor:
+    """(256, 8) table of the bits of a byte, the highest first."""
+    byte = torch.arange(256, device=device).unsqueeze(1)
+    return ((byte >> torch.arange(7, -1, -1, device=device)) & 1).float()
+
+
+def from_complex(z: Tensor) -> Tensor:
+    """Complex field to a phasor field.
+
+    Shape:
+        (B, H, W) complex64 -> (B, 2, H, W) float32
+    """
+    return torch.view_as_real(z).permute(0, 3, 1, 2).contiguous()
+
+
+def magnitude(field: Tensor) -> Tensor:
+    """Length of the phasor.
+
+    Shape:
+        (B, 2, H, W) -> (B, 1, H, W)
+    """
+    # hypot: 40 times faster on a CPU than a norm over a dimension of two.
+    return torch.hypot(field[:, :1], field[:, 1:])
+
+
+def validity(field: Tensor) -> Tensor:
+    """1 where there is data, else 0.
+
+    Shape:
+        (B, 2, H, W) -> (B, 1, H, W)
+    """
+    return (magnitude(field) > _EPS).to(field.dtype)
+
+
+def renormalise(field: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit phasor and its former length, the local coherence.
+
+    Shape:
+        (B, 2, H, W) -> (B, 2, H, W), (B, 1, H, W)
+    """
+    length = magnitude(field)
+    return field * torch.where(length > _EPS, 1.0 / length.clamp_min(_EPS), 0.0), length.clamp_max(1.0)
+
+
+def multilook(field: Tensor, looks: int) -> tuple[Tensor, Tensor]:
+    """Mean phasor (not renormalised) and share of valid pixels of ``looks x looks`` blocks.
+
+    Shape:
+        (B, 2, H, W) -> (B, 2, H // looks, W // looks), (B, 1, H // looks, W // looks)
+    """
+    return F.avg_pool2d(field, looks), F.avg_pool2d(validity(field), looks)
+
+
+def rotate(field: Tensor, angle: Tensor) -> Tensor:
+    """Add a phase: ``z exp(i angle)``. No data stays no data.
+
+    Shape:
+        field (B, 2, H, W), angle broadcastable to (B, H, W), rad -> (B, 2, H, W)
+    """
+    real, imag = field.unbind(1)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return torch.stack([real * cos - imag * sin, real * sin + imag * cos], dim=1)
+
+
+def power(field: Tensor, exponent: int) -> Tensor:
+    """Phase times a positive integer, length kept; for unit phasors and no data.
+
+    Shape:
+        (B, 2, H, W) -> the same
+    """
+    real, imag = field.unbind(1)
+    out_real, out_imag = real, imag
+    for _ in range(exponent - 1):
+        out_real, out_imag = out_real * real - out_imag * imag, out_real * imag + out_imag * real
+    return torch.stack([out_real, out_imag], dim=1)

@@ -1,0 +1,109 @@
+"""One interpolation a view: crop, flip, rotation and elastic warp compose into one sampling grid."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ssl_insar.augment import field as fd
+from ssl_insar.augment.config import ViewsConfig
+from ssl_insar.augment.draw import Draw
+
+MIN_VALID = 0.5
+"""Least share of valid pixels behind an output pixel that has data."""
+
+
+def reduce(field: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Multilook a field to at most twice, and at least once, the resolution of a ``size`` px view.
+
+    Done once for all views of a tile, so that the bilinear sampling behind it need not blur.
+
+    Shape:
+        (B, 2, T, T) -> mean phasor (B, 2, T', T') and validity (B, 1, T', T')
+    """
+    looks = max(1, field.shape[-1] // size)
+    return fd.multilook(field, looks)
+
+
+def sample(mean: Tensor, share: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
+    """Sample a reduced field on a grid, phasor and validity together (normalised convolution).
+
+    Args:
+        mean: (B, 2, T, T) mean phasor, not renormalised: coherent pixels weigh more.
+        share: (B, 1, T, T) share of valid pixels.
+        grid: (B, S, S, 2) positions x, y in [-1, 1] (`torch.nn.functional.grid_sample`).
+
+    Returns:
+        unit phasor (B, 2, S, S) and local coherence (B, 1, S, S); outside the tile is no data.
+    """
+    values = F.grid_sample(torch.cat([mean, share], 1), grid, mode="bilinear", align_corners=False)
+    weight = values[:, 2:]
+    seen = (weight >= MIN_VALID).to(values.dtype)
+    return fd.renormalise(values[:, :2] * seen / weight.clamp_min(MIN_VALID))
+
+
+def whole(mean: Tensor, size: int) -> Tensor:
+    """The grid that takes a whole tile to ``size`` px: what an encoder sees outside training."""
+    steps = (torch.arange(size, device=mean.device, dtype=mean.dtype) * 2 + 1) / size - 1
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([x, y], -1).expand(mean.shape[0], size, size, 2)
+
+
+class SamplingGrid(nn.Module):
+    """Draws the geometry of views.
+
+    Args:
+        config: the sections ``crop``, ``flip``, ``rotate`` and ``elastic`` are used.
+        tile: side of the archive's tiles, px; lengths in the recipe are in its pixels.
+        size: side of a view, px.
+    """
+
+    def __init__(self, config: ViewsConfig, tile: int, size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.tile = tile
+        self.size = size
+
+    def forward(self, n: int, draw: Draw) -> Tensor:
+        """A grid for each of n views.
+
+        Shape:
+            -> (n, S, S, 2), x and y in [-1, 1]
+        """
+        matrix = draw.to_device(self._affine(n, draw), n, 2, 3)
+        grid = F.affine_grid(matrix, [n, 1, self.size, self.size], align_corners=False)
+        return self._warp(grid, draw)
+
+    def _affine(self, n: int, draw: Draw) -> Tensor:
+        c = self.config
+        area = draw.uniform(n, *c.crop.area)
+        stretch = draw.log_uniform(n, 1.0 / c.crop.stretch, c.crop.stretch)
+        half_x = (area.sqrt() * stretch.sqrt()).clamp_max(1.0)
+        half_y = (area.sqrt() / stretch.sqrt()).clamp_max(1.0)
+        shift_x = draw.uniform(n, -1, 1) * (1 - half_x)
+        shift_y = draw.uniform(n, -1, 1) * (1 - half_y)
+        half_x = half_x * draw.sign(n, c.flip.left_right)
+        half_y = half_y * draw.sign(n, c.flip.up_down)
+        turned = (draw.uniform(n) < c.rotate.p).float()
+        angle = turned * draw.uniform(n, -1, 1) * math.radians(c.rotate.degrees)
+        cos, sin = angle.cos(), angle.sin()
+        # Rotation about the centre of the crop, then scale, then shift.
+        rows = [cos * half_x, -sin * half_y, shift_x, sin * half_x, cos * half_y, shift_y]
+        return torch.stack(rows, -1).view(n, 2, 3)
+
+    def _warp(self, grid: Tensor, draw: Draw) -> Tensor:
+        c = self.config.elastic
+        chosen = draw.choose(grid.shape[0], c.p)
+        if c.pixels == 0 or len(chosen) == 0:
+            return grid
+        # White noise on nodes as far apart as the displacement is smooth, then a smooth surface
+        # through it: the gradient stays near pixels / smoothness, so the map does not fold.
+        nodes = max(2, round(self.tile / c.smoothness)) + 3
+        noise = draw.normal(len(chosen), 2, nodes, nodes)
+        surface = F.interpolate(noise, size=(self.size, self.size), mode="bicubic", align_corners=True)
+        surface = surface / surface.std(dim=(2, 3), keepdim=True).clamp_min(1e-3)
+        warped = grid.index_select(0, chosen) + surface.permute(0, 2, 3, 1) * (2.0 * c.pixels / self.tile)
+        return grid.index_copy(0, chosen, warped)

@@ -1,0 +1,114 @@
+"""SimCLR on phasors: the whole training step, top to bottom.
+
+Chen et al. (2020), "A Simple Framework for Contrastive Learning of Visual Representations". What
+differs: two channels (cosine and sine of the phase), and views that obey radar physics.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from lightly.loss import NTXentLoss
+from lightly.models.modules import SimCLRProjectionHead
+from lightly.models.utils import get_weight_decay_parameters
+from lightly.utils.lars import LARS
+from lightly.utils.scheduler import cosine_warmup_schedule
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+
+from ssl_insar.augment import Views
+from ssl_insar.augment import field as fd
+from ssl_insar.models import Encoder, InputSpec
+from ssl_insar.pretrain.recipe import OptimConfig, Recipe
+
+
+class SimCLR(pl.LightningModule):
+    """Encoder, projection head and NT-Xent loss.
+
+    Args:
+        recipe: of the run.
+        tile: side of the archive's tiles, px.
+        steps_per_epoch: optimiser steps that make an epoch.
+    """
+
+    def __init__(self, recipe: Recipe, tile: int, steps_per_epoch: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.tile = tile
+        self.steps_per_epoch = steps_per_epoch
+        self.encoder = Encoder(recipe.model.backbone, InputSpec(recipe.model.size, recipe.model.channels))
+        self.encoder.to(memory_format=torch.channels_last)
+        self.head = SimCLRProjectionHead(
+            self.encoder.dimension, recipe.head.hidden, recipe.head.dimension, num_layers=recipe.head.layers
+        )
+        self.views: Views | None = None
+        self.loss: NTXentLoss | None = None
+
+    def setup(self, stage: str) -> None:
+        """Build what depends on the number of processes."""
+        self.views = Views(
+            self.recipe.views, self.tile, self.recipe.model.size, self.recipe.seed, self.global_rank
+        ).to(self.device)
+        self.loss = NTXentLoss(
+            self.recipe.objective.temperature, gather_distributed=self.trainer.world_size > 1
+        )
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_index: int) -> Tensor:
+        """Loss of one batch: two views a tile, one forward pass, NT-Xent in float32."""
+        assert self.views is not None
+        assert self.loss is not None
+        counts, valid_bits, _ = batch
+        views = self.views(fd.from_counts(counts, valid_bits), self.global_step)
+        x = torch.cat([self.encoder.spec.assemble(view, coherence) for view, coherence in views])
+        projections = self.head(self.encoder(x.contiguous(memory_format=torch.channels_last)))
+        with torch.autocast(self.device.type, enabled=False):
+            first, second = projections.float().chunk(2)
+            loss: Tensor = self.loss(first, second)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """Optimiser and a schedule that steps with every batch."""
+        config = self.recipe.optim
+        decay, rest = get_weight_decay_parameters([self.encoder, self.head])
+        groups = [
+            {"params": decay, "weight_decay": config.weight_decay},
+            {"params": rest, "weight_decay": 0.0},
+        ]
+        optimizer: torch.optim.Optimizer
+        if config.name == "lars":
+            optimizer = LARS(groups, lr=config.lr, momentum=0.9)
+        else:
+            optimizer = torch.optim.AdamW(groups, lr=config.lr)
+        schedule = LambdaLR(optimizer, Schedule(config, self.steps_per_epoch))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class Schedule:
+    """Factor on the learning rate: linear warm-up, then a cosine to a thousandth.
+
+    Computed from the recipe at every step and kept in no checkpoint, so that a run resumed with
+    another number of epochs follows the new cosine (lightly's own scheduler would restore the old).
+    """
+
+    def __init__(self, config: OptimConfig, steps_per_epoch: int) -> None:
+        self.total = max(1, config.epochs * steps_per_epoch)
+        self.warmup = min(round(config.warmup_epochs * steps_per_epoch), self.total // 2)
+
+    def __call__(self, step: int) -> float:
+        """Factor at an optimiser step."""
+        # One step more is asked for after the last update; it is never used.
+        step = min(step, self.total)
+        return cosine_warmup_schedule(
+            step=step,
+            max_steps=self.total,
+            start_value=1.0,
+            end_value=0.001,
+            warmup_steps=self.warmup,
+            warmup_start_value=0.0,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing; LambdaLR would else store this object's attributes."""
+        return {}

@@ -1,0 +1,229 @@
+"""Recipes: YAML files checked by frozen models; an unknown key is an error, never ignored."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ssl_insar.augment.config import ViewsConfig
+from ssl_insar.errors import UserError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(_Section):
+    """Which tiles, and how many at a time."""
+
+    batch_size: int = Field(128, ge=2, description="tiles a step, over all processes")
+    min_valid: float = Field(0.3, ge=0, le=1, description="least share of valid pixels")
+    min_coherence: float = Field(0.0, ge=0, le=1, description="least mean local coherence")
+    workers: int = Field(0, ge=0, description="loading processes; 0 is best for a local archive")
+
+
+class ModelConfig(_Section):
+    """Backbone and what it sees."""
+
+    backbone: str = Field("resnet18", description="name of a timm model")
+    size: int = Field(96, ge=32, description="side of the input, px")
+    channels: tuple[str, ...] = Field(("cos", "sin"), description="cos, sin, and optionally coherence")
+
+
+class HeadConfig(_Section):
+    """Projection head; thrown away after training."""
+
+    hidden: int = Field(512, ge=1)
+    dimension: int = Field(128, ge=1)
+    layers: int = Field(2, ge=2)
+
+
+class ObjectiveConfig(_Section):
+    """The contrastive loss."""
+
+    name: Literal["simclr"] = "simclr"
+    temperature: float = Field(0.2, gt=0)
+
+
+class OptimConfig(_Section):
+    """Optimiser and schedule."""
+
+    name: Literal["adamw", "lars"] = "adamw"
+    lr: float = Field(1e-3, gt=0, description="peak, for the batch size given")
+    weight_decay: float = Field(1e-4, ge=0, description="not applied to biases and normalisation")
+    epochs: int = Field(20, ge=1)
+    warmup_epochs: float = Field(1.0, ge=0)
+    clip: float = Field(1.0, ge=0, description="largest gradient norm; 0: no clipping")
+
+
+class MonitorConfig(_Section):
+    """What is watched while training."""
+
+    every_epochs: int = Field(5, ge=1)
+    tiles: int = Field(4096, ge=2, description="most tiles that the monitors look at")
+    label: str | None = Field(None, description="label column for the kNN score; None: the one there is")
+    neighbours: int = Field(20, ge=1)
+
+
+class CheckpointConfig(_Section):
+    """How much work a kill can cost."""
+
+    every_minutes: float = Field(2.0, gt=0)
+
+
+class LogConfig(_Section):
+    """Where the numbers go besides the CSV files."""
+
+    wandb: Literal["off", "offline", "online"] = "off"
+    project: str = "ssl_insar"
+
+
+class Recipe(_Section):
+    """Everything that decides what a run computes.
+
+    `load` reads one from YAML, by path or by name.
+    """
+
+    name: str = "unnamed"
+    seed: int = Field(0, ge=0)
+    precision: Literal["auto", "32", "bf16"] = Field("auto", description="auto: bf16 where it is fast")
+    data: DataConfig = DataConfig()
+    views: ViewsConfig = ViewsConfig()
+    model: ModelConfig = ModelConfig()
+    head: HeadConfig = HeadConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    optim: OptimConfig = OptimConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    log: LogConfig = LogConfig()
+
+    @property
+    def hash(self) -> str:
+        """Hash of all that bears on the result; where it is logged and how often does not."""
+        return _hash(self.model_dump(mode="json", exclude={"name", "monitor", "checkpoint", "log"}))
+
+    @property
+    def hash_without_length(self) -> str:
+        """`hash` without the number of epochs, which a resumed run may change."""
+        return _hash(
+            self.model_dump(
+                mode="json",
+                exclude={"name": True, "monitor": True, "checkpoint": True, "log": True, "optim": {"epochs"}},
+            )
+        )
+
+    def to_yaml(self) -> str:
+        """The whole recipe, defaults written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load(source: str | Path | dict[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply overrides.
+
+    Args:
+        source: a YAML file, the name of a recipe that comes with the package, or a mapping.
+        overrides: ``section.key=value``, the value in YAML.
+
+    Raises:
+        UserError: no such recipe, not YAML, an unknown key (with the nearest valid one), a bad value.
+    """
+    if isinstance(source, dict):
+        name, values = "recipe", dict(source)
+    else:
+        path = find(source)
+        name = path.name
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UserError(f"{path}: not readable as YAML ({_one_line(error)})") from error
+        if not isinstance(values, dict):
+            raise UserError(f"{path}: a recipe is a mapping of sections, this is a {type(values).__name__}")
+        values.setdefault("name", path.stem)
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise UserError(f"{name}: {_explain(error)}") from error
+
+
+def find(source: str | Path) -> Path:
+    """Path of a recipe given by path or by name.
+
+    Raises:
+        UserError: neither a file nor a known name.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    known = {file.stem: file for folder in _homes() for file in sorted(folder.glob("*.yaml"))}
+    if str(source) in known:
+        return known[str(source)]
+    raise UserError(f"{source}: no such recipe file, nor one of the names {', '.join(sorted(known))}")
+
+
+def _homes() -> list[Path]:
+    """Where recipes live: inside an installed package, or at the top of a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    return [home for home in (package / "_recipes", package.parent / "recipes") if home.is_dir()]
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {override}: write it as section.key=value, such as optim.epochs=50")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {override}: the value is not YAML ({_one_line(error)})") from error
+    if isinstance(value, str):
+        # YAML 1.1 reads 1e-3 as text; people mean the number.
+        with contextlib.suppress(ValueError):
+            value = float(value)
+    *sections, last = key.strip().split(".")
+    node = values
+    for section in sections:
+        inner = node.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"--set {override}: '{section}' is not a section")
+        node = inner
+    node[last] = value
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem in one line, with the nearest valid key if a key is unknown."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] != "extra_forbidden":
+        return f"{where}: {first['msg']}, not {first.get('input')!r}{more}"
+    *sections, key = first["loc"]
+    valid = list(_section(sections).model_fields)
+    near = difflib.get_close_matches(str(key), valid, n=1, cutoff=0.0)
+    prefix = ".".join([*map(str, sections), ""]) if sections else ""
+    return f"unknown key '{where}'; did you mean '{prefix}{near[0]}'? Valid here: {', '.join(valid)}{more}"
+
+
+def _section(path: Sequence[Any]) -> type[BaseModel]:
+    model: type[BaseModel] = Recipe
+    for part in path:
+        inner = model.model_fields[str(part)].annotation
+        assert isinstance(inner, type)
+        model = inner
+    return model
+
+
+def _hash(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,272 @@
+"""One pretraining run: from a recipe and an archive to an encoder in a run folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from ssl_insar import __version__
+from ssl_insar.archive import Archive
+from ssl_insar.atomic import replacing, write_json
+from ssl_insar.errors import UserError
+from ssl_insar.memory import keep_freed_memory
+from ssl_insar.models import Encoder
+from ssl_insar.models.precision import best_device, bf16_helps
+from ssl_insar.pretrain.callbacks import Checkpoints, Progress, Watch
+from ssl_insar.pretrain.data import Batches, loader, usable_tiles
+from ssl_insar.pretrain.logs import read_rows
+from ssl_insar.pretrain.module import SimCLR
+from ssl_insar.pretrain.monitor import Monitor
+from ssl_insar.pretrain.recipe import Recipe, load
+
+STATE = "run.json"
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped by Ctrl-C after its state was saved."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be done: which steps of how many."""
+
+    start: int
+    total: int
+    per_epoch: int
+
+
+def pretrain(
+    recipe: Recipe | str | Path | dict[str, Any],
+    archive: Archive | str | Path,
+    out: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    resume: bool | None = None,
+    progress: bool = True,
+) -> Encoder:
+    """Pretrain an encoder on an archive, without labels.
+
+    Args:
+        recipe: a `Recipe`, a YAML file, the name of a recipe of the package, or a mapping.
+        archive: the tiles.
+        out: run folder: ``recipe.yaml``, ``loss.csv``, ``monitor.csv``, ``checkpoints/``, ``encoder/``.
+        overrides: ``section.key=value``, applied to the recipe.
+        resume: None: go on with an unfinished run of the same recipe and archive, else start.
+            True: go on, also with another number of epochs. False: start afresh.
+        progress: draw a progress bar and print the monitors.
+
+    Returns:
+        the trained encoder, in eval mode.
+
+    Raises:
+        UserError: the recipe or archive is wrong, or ``out`` holds another run.
+        Interrupted: Ctrl-C; the state is saved and the same call goes on.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load(recipe, overrides)
+    elif overrides:
+        recipe = load(recipe.model_dump(mode="json"), overrides)
+    archive = archive if isinstance(archive, Archive) else Archive.open(archive)
+    folder = Path(out)
+    tiles = usable_tiles(archive, recipe.data)
+    per_epoch = len(tiles) // recipe.data.batch_size
+    total = per_epoch * recipe.optim.epochs
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    start = _start(folder, checkpoint, recipe, archive, resume, total)
+    plan = _Plan(start, total, per_epoch)
+    if start and progress:
+        print(f"{folder}: going on at step {start} of {total}", flush=True)
+    _write_head(folder, recipe, archive, len(tiles), plan)
+    if start >= total:
+        return _finish(folder, checkpoint, recipe, archive, plan)
+
+    keep_freed_memory()
+    _quiet()
+    pl.seed_everything(recipe.seed, verbose=False)
+    module = SimCLR(recipe, archive.tile, per_epoch)
+    monitor = Monitor(archive, recipe.monitor, folder, recipe.seed, shown=progress)
+    checkpoints = Checkpoints(checkpoint, recipe.checkpoint.every_minutes, total)
+    trainer = pl.Trainer(
+        max_steps=total,
+        max_epochs=-1,
+        precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
+        gradient_clip_val=recipe.optim.clip or None,
+        callbacks=[
+            Progress(folder, total, start, 2 * recipe.data.batch_size, progress),
+            Watch(monitor, recipe.monitor.every_epochs, total, start),
+            checkpoints,
+        ],
+        logger=_logger(recipe, folder),
+        sync_batchnorm=torch.cuda.is_available(),
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    batches = Batches(
+        tiles,
+        recipe.data.batch_size,
+        total,
+        recipe.seed,
+        start,
+        trainer.global_rank,
+        trainer.world_size,
+    )
+    trainer.fit(
+        module,
+        loader(archive, batches, recipe.data),
+        ckpt_path=str(checkpoint) if start else None,
+        weights_only=True,
+    )
+    if checkpoints.interrupted and trainer.global_step < total:
+        raise Interrupted(f"stopped at step {trainer.global_step} of {total}; the same command goes on from there")
+    return _finish(folder, checkpoint, recipe, archive, plan, module)
+
+
+def _start(
+    folder: Path, checkpoint: Path, recipe: Recipe, archive: Archive, resume: bool | None, total: int
+) -> int:
+    """First step to do, after checking that the run in the folder is this one.
+
+    Raises:
+        UserError: the folder holds another run, or something else.
+    """
+    state = _state(folder)
+    if state is None:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder}: holds other files and is no run; give --out a new folder")
+        if resume:
+            raise UserError(f"{folder}: no run to resume; leave --resume out to start one")
+        return 0
+    if resume is False:
+        checkpoint.unlink(missing_ok=True)
+        return 0
+    if state["archive_digest"] != archive.digest:
+        raise UserError(f"{folder}: this run is of another archive ({state['archive']}); give --out a new folder")
+    same = state["recipe_hash"] == recipe.hash
+    longer = state["recipe_hash_without_length"] == recipe.hash_without_length
+    if not same and not (resume and longer):
+        how = "add --resume to go on with another number of epochs" if longer else "give --out a new folder"
+        raise UserError(f"{folder}: this run has another recipe (see its recipe.yaml); {how}, or --no-resume")
+    step = checkpoint_step(checkpoint)
+    if step >= total and state.get("finished") and not resume:
+        raise UserError(
+            f"{folder}: this run is finished; to train longer: --resume --set optim.epochs=N, "
+            "to start afresh: --no-resume, or give --out a new folder"
+        )
+    return min(step, total)
+
+
+def checkpoint_step(checkpoint: Path) -> int:
+    """Optimiser steps done in a checkpoint; 0 if there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not checkpoint.exists():
+        return 0
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["global_step"])
+    except Exception as error:  # torch raises many kinds on a damaged file
+        raise UserError(f"{checkpoint}: damaged checkpoint ({error}); start afresh with --no-resume") from error
+
+
+def _write_head(folder: Path, recipe: Recipe, archive: Archive, usable: int, plan: _Plan) -> None:
+    """The files that say what this run is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    with replacing(folder / "recipe.yaml") as scratch:
+        scratch.write_text(recipe.to_yaml(), encoding="utf-8")
+    state = {
+        "recipe": recipe.name,
+        "recipe_hash": recipe.hash,
+        "recipe_hash_without_length": recipe.hash_without_length,
+        "archive": str(archive.path.resolve()),
+        "archive_digest": archive.digest,
+        "tiles": len(archive),
+        "usable_tiles": usable,
+        "steps": plan.total,
+        "steps_per_epoch": plan.per_epoch,
+        "ssl_insar": __version__,
+        "finished": False,
+    }
+    write_json(folder / STATE, state)
+
+
+def _finish(
+    folder: Path,
+    checkpoint: Path,
+    recipe: Recipe,
+    archive: Archive,
+    plan: _Plan,
+    module: SimCLR | None = None,
+) -> Encoder:
+    """Save the encoder and mark the run as finished."""
+    if module is None:  # killed between the last checkpoint and this place
+        module = SimCLR(recipe, archive.tile, plan.per_epoch)
+        module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
+    looks = read_rows(folder / "monitor.csv")
+    about = {
+        "recipe": recipe.name,
+        "recipe_hash": recipe.hash,
+        "archive_digest": archive.digest,
+        "tiles": len(archive),
+        "steps": plan.total,
+        "epochs": recipe.optim.epochs,
+        "monitor": looks[-1] if looks else {},
+        "ssl_insar": __version__,
+    }
+    encoder = Encoder(recipe.model.backbone, module.encoder.spec, about)
+    encoder.backbone.load_state_dict(module.encoder.backbone.state_dict())
+    encoder.save(folder / "encoder")
+    state = _state(folder) or {}
+    write_json(folder / STATE, state | {"finished": True, "encoder_hash": encoder.hash})
+    return Encoder.load(folder)
+
+
+def _state(folder: Path) -> dict[str, Any] | None:
+    path = folder / STATE
+    if not path.exists():
+        return None
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        if not {"recipe_hash", "recipe_hash_without_length", "archive_digest"} <= set(state):
+            raise ValueError("keys are missing")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error}); give --out a new folder") from error
+    return dict(state)
+
+
+def _use_bf16(recipe: Recipe) -> bool:
+    return recipe.precision == "bf16" or (recipe.precision == "auto" and bf16_helps(best_device()))
+
+
+def _logger(recipe: Recipe, folder: Path) -> Any:
+    """The wandb logger, or none; offline needs no account."""
+    if recipe.log.wandb == "off":
+        return False
+    from pytorch_lightning.loggers import WandbLogger
+
+    return WandbLogger(
+        name=folder.name,
+        project=recipe.log.project,
+        save_dir=str(folder),
+        offline=recipe.log.wandb == "offline",
+        config=recipe.model_dump(mode="json"),
+    )
+
+
+def _quiet() -> None:
+    """Silence Lightning's hints about what is done here on purpose."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for text in (".*does not have many workers.*", ".*no `val_dataloader`.*", ".*LeafSpec.*", ".*exceeds max.*"):
+        warnings.filterwarnings("ignore", text)
