@@ -1,6 +1,7 @@
 """Self-supervised representation learning for InSAR interferograms.
 
-The public names are imported on first use, so that ``import ssl_insar`` and the command line's
+The function `pretrain` is in `ssl_insar.pretrain`, like the package's other steps; the names below
+are a shortcut to what is used most. They are imported on first use, so that ``import ssl_insar`` and the command line's
 ``--help`` stay instant: torch alone takes seconds to import.
 """
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ssl_insar.archive import Archive, ingest
     from ssl_insar.classify import LinearProbe
     from ssl_insar.models import Embeddings, Encoder
-    from ssl_insar.pretrain import pretrain
     from ssl_insar.readers import Frame, read
     from ssl_insar.search import Index
 
@@ -27,7 +27,6 @@ _HOME = {
     "Index": "ssl_insar.search",
     "LinearProbe": "ssl_insar.classify",
     "ingest": "ssl_insar.archive",
-    "pretrain": "ssl_insar.pretrain",
     "read": "ssl_insar.readers",
 }
 
@@ -39,7 +38,6 @@ __all__ = [
     "Index",
     "LinearProbe",
     "ingest",
-    "pretrain",
     "read",
 ]
 
@@ -49,7 +47,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'ssl_insar' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value  # also wins over the sub-package of the same name (`pretrain`)
+    globals()[name] = value
     return value
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ssl_insar.errors import UserError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -31,15 +33,24 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
     """Yield an empty scratch folder; swap it in for ``path`` if the block succeeds.
 
     POSIX cannot rename onto a full folder, so the old one steps aside first; `recover_folder`
     puts it back should the process die between the two renames.
+
+    Args:
+        path: the folder.
+        marker: a file that every folder of this kind holds; without it an existing folder is
+            somebody else's and is not replaced.
+
+    Raises:
+        UserError: ``path`` is a file or a folder of something else.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     recover_folder(path)
+    check_replaceable(path, marker)
     scratch = path.with_name(f".{path.name}.new")
     old = _old_name(path)
     shutil.rmtree(scratch, ignore_errors=True)
@@ -52,6 +63,18 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_replaceable(path: Path, marker: str) -> None:
+    """Refuse to replace what is not of the kind that the file ``marker`` tells.
+
+    Long work calls this first, so as not to fail at its end.
+
+    Raises:
+        UserError: ``path`` is a file or a folder of something else.
+    """
+    if path.exists() and not (path / marker).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path}: holds something else (no {marker}); give --out a new folder")
 
 
 def recover_folder(path: Path) -> None:

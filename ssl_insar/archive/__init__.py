@@ -1,6 +1,6 @@
 """An archive of tiles: made by `ingest`, opened by `Archive.open`."""
 
-from ssl_insar.archive.ingest import ingest
+from ssl_insar.archive.build import ingest
 from ssl_insar.archive.store import Archive
 
 __all__ = ["Archive", "ingest"]

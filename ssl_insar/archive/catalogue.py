@@ -7,7 +7,11 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow.parquet as pq
+from shapely import box, unary_union
+from shapely.affinity import translate
 from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
 
 from ssl_insar.atomic import replacing
 from ssl_insar.errors import UserError
@@ -56,24 +60,38 @@ def to_table(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
 
 
 def write_catalogue(table: pd.DataFrame, path: Path) -> None:
-    """Write a catalogue as GeoParquet, atomically."""
-    table = gpd.GeoDataFrame(table, geometry="geometry", crs=GEOGRAPHIC)
+    """Write a catalogue as GeoParquet (plain Parquet if it has no geometry), atomically."""
+    if "geometry" in table:
+        table = gpd.GeoDataFrame(table, geometry="geometry", crs=GEOGRAPHIC)
     with replacing(path) as scratch:
         table.to_parquet(scratch, index=False)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read what `write_catalogue` wrote, with whatever columns it has.
+
+    Raises:
+        UserError: missing or damaged file.
+    """
+    try:
+        return gpd.read_parquet(path) if _is_geoparquet(path) else pd.read_parquet(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; the folder is not whole, make it again") from None
+    except Exception as error:  # pyarrow raises many kinds on a damaged file
+        raise UserError(f"{path}: damaged catalogue ({error}); make it again") from error
+
+
+def _is_geoparquet(path: Path) -> bool:
+    return b"geo" in (pq.read_schema(path).metadata or {})
 
 
 def read_catalogue(path: Path) -> gpd.GeoDataFrame:
     """Read a catalogue.
 
     Raises:
-        UserError: missing or damaged file.
+        UserError: missing or damaged file, or another table.
     """
-    try:
-        table = gpd.read_parquet(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; the folder is not whole, make it again") from None
-    except Exception as error:  # pyarrow raises many kinds on a damaged file
-        raise UserError(f"{path}: damaged catalogue ({error}); make it again") from error
+    table = read_table(path)
     missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise UserError(f"{path}: not an ssl_insar catalogue (no column {', '.join(missing)})")
@@ -89,8 +107,11 @@ def label_names(table: pd.DataFrame) -> list[str]:
     return [name[len(LABEL_PREFIX) :] for name in table.columns if name.startswith(LABEL_PREFIX)]
 
 
-def footprint(frame: Frame, row: int, col: int, tile: int) -> Polygon | None:
-    """Outline of a tile in longitude and latitude, or None when the frame is not georeferenced."""
+def footprint(frame: Frame, row: int, col: int, tile: int) -> BaseGeometry | None:
+    """Outline of a tile in longitude and latitude, or None when the frame is not georeferenced.
+
+    A tile across the antimeridian becomes two polygons, as GeoJSON (RFC 7946, sec. 3.1.9) wants it.
+    """
     if frame.crs is None or frame.transform is None:
         return None
     from rasterio.errors import CRSError
@@ -104,4 +125,9 @@ def footprint(frame: Frame, row: int, col: int, tile: int) -> Polygon | None:
         lon, lat = transform(frame.crs, GEOGRAPHIC, xs, ys)
     except CRSError:
         return None
-    return Polygon(zip(lon, lat, strict=True))
+    if max(lon) - min(lon) <= 180:
+        return Polygon(zip(lon, lat, strict=True))
+    eastward = Polygon((x % 360, y) for x, y in zip(lon, lat, strict=True))
+    west_of_it = eastward.intersection(box(0, -90, 180, 90))
+    east_of_it = translate(eastward.intersection(box(180, -90, 360, 90)), xoff=-360)
+    return unary_union([west_of_it, east_of_it])

@@ -52,7 +52,7 @@ class LabelTable:
         key = next((k for k in KEYS if k in rows), None)
         if key is None:
             raise UserError(
-                f"{path}: needs a column 'id' (tile) or 'file' (file name); has {', '.join(rows)}"
+                f"{path}: needs a column 'id' (tile) or 'file' (file name); has {', '.join(map(str, rows))}"
             )
         rows = rows.dropna(subset=[key])
         if rows.empty:

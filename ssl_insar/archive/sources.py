@@ -48,7 +48,8 @@ def _expand(source: str) -> Iterable[Path]:
     if path.exists():
         return [path]
     if glob.has_magic(source):
-        matches = sorted(glob.glob(source, recursive=True))
+        # Path.glob takes no absolute pattern.
+        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207
         if not matches:
             raise UserError(f"{source}: the pattern matches no file")
         return [

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ssl_insar.archive.catalogue import read_table, write_catalogue
 from ssl_insar.atomic import recover_folder, replacing_folder
 from ssl_insar.errors import UserError
 
@@ -67,9 +68,9 @@ class Embeddings:
 
     def save(self, path: str | Path) -> None:
         """Write ``embeddings.npy``, ``catalogue.parquet`` and ``manifest.json`` into a folder."""
-        with replacing_folder(Path(path)) as folder:
+        with replacing_folder(Path(path), "embeddings.npy") as folder:
             np.save(folder / "embeddings.npy", self.matrix)
-            self.catalogue.to_parquet(folder / "catalogue.parquet")
+            write_catalogue(self.catalogue, folder / "catalogue.parquet")
             manifest = {"format": FORMAT, "count": len(self), "dimension": int(self.matrix.shape[1])}
             manifest |= dataclasses.asdict(self.provenance)
             (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -88,7 +89,7 @@ class Embeddings:
             raise UserError(f"{folder}: written by a newer ssl_insar; upgrade to read it")
         try:
             matrix = np.load(folder / "embeddings.npy", mmap_mode="r", allow_pickle=False)
-            catalogue = pd.read_parquet(folder / "catalogue.parquet")
+            catalogue = read_table(folder / "catalogue.parquet")
             provenance = Provenance(**{f.name: manifest[f.name] for f in dataclasses.fields(Provenance)})
             return cls(matrix, catalogue, provenance)
         except (OSError, ValueError, KeyError) as error:
@@ -103,7 +104,8 @@ def unit_rows(matrix: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """
     values = np.asarray(matrix, np.float32)
     length = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.divide(values, length, out=np.zeros_like(values), where=length > 0)
+    unit: NDArray[np.float32] = np.divide(values, length, out=np.zeros_like(values), where=length > 0)
+    return unit
 
 
 def read_manifest(folder: Path, kind: str, how: str) -> dict[str, Any]:

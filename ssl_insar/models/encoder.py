@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ssl_insar.archive import Archive
-from ssl_insar.atomic import recover_folder, replacing_folder
+from ssl_insar.atomic import check_replaceable, recover_folder, replacing_folder
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.sampling import reduce, sample, whole
 from ssl_insar.errors import UserError
@@ -109,7 +109,7 @@ class Encoder(nn.Module):
         except RuntimeError as error:  # timm's way to say unknown model
             close = ", ".join(timm.list_models(f"*{backbone[:6]}*")[:5]) or "see timm.list_models()"
             raise UserError(f"backbone '{backbone}' is unknown to timm; near it: {close}") from error
-        self.dimension: int = int(self.backbone.num_features)  # type: ignore[arg-type]  # timm's own attribute
+        self.dimension: int = int(self.backbone.num_features)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of prepared input.
@@ -179,7 +179,7 @@ class Encoder(nn.Module):
         matrix = work.matrix if work else np.empty((len(archive), self.dimension), np.float16)
         first = work.done if work else 0
         self.eval()
-        self.to(best_device(), memory_format=torch.channels_last)
+        self.to(best_device()).to(memory_format=torch.channels_last)
         with bar(len(archive), "embed", "tile", shown=progress, initial=first) as progress_bar:
             for count, start in enumerate(range(first, len(archive), batch_size), 1):
                 index = np.arange(start, min(start + batch_size, len(archive)))
@@ -197,7 +197,7 @@ class Encoder(nn.Module):
         """Write ``encoder.safetensors`` and ``encoder.json`` into a folder, atomically."""
         from safetensors.torch import save_file
 
-        with replacing_folder(Path(path)) as folder:
+        with replacing_folder(Path(path), CARD) as folder:
             # Contiguous: safetensors refuses the channels_last strides of training.
             weights = {k: v.detach().cpu().contiguous() for k, v in self.backbone.state_dict().items()}
             save_file(weights, folder / WEIGHTS)
@@ -261,6 +261,7 @@ class _Work:
 
     def __init__(self, out: Path, count: int, dimension: int, provenance: Provenance) -> None:
         self.out = out
+        check_replaceable(out, "embeddings.npy")
         out.parent.mkdir(parents=True, exist_ok=True)
         self._file = out.with_name(f".{out.name}.matrix.partial")
         self._note = out.with_name(f".{out.name}.json.partial")

@@ -17,7 +17,7 @@ def best_device() -> torch.device:
 def bf16_helps(device: torch.device) -> bool:
     """Whether bfloat16 runs on matrix units there; elsewhere it is emulated and slower."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     if device.type == "cpu":
         # Private names, but the only way to ask; without them float32 is the safe answer.
         probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")

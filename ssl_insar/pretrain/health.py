@@ -48,7 +48,8 @@ def knn_scores(
     group_ = torch.from_numpy(group)
     label = torch.from_numpy(positive.astype(np.float32))
     scores = []
-    for chunk in torch.arange(len(unit)).split(512):
+    for start in range(0, len(unit), 512):
+        chunk = slice(start, start + 512)
         cosine = unit[chunk] @ unit.T
         cosine[group_[chunk].unsqueeze(1) == group_] = -torch.inf
         best, index = cosine.topk(min(k, len(unit) - 1), dim=1)

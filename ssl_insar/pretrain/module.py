@@ -47,25 +47,33 @@ class SimCLR(pl.LightningModule):
         self.loss: NTXentLoss | None = None
 
     def setup(self, stage: str) -> None:
-        """Build what depends on the number of processes."""
-        self.views = Views(
-            self.recipe.views, self.tile, self.recipe.model.size, self.recipe.seed, self.global_rank
-        ).to(self.device)
-        self.loss = NTXentLoss(
-            self.recipe.objective.temperature, gather_distributed=self.trainer.world_size > 1
-        )
+        """Lightning's hook: now the number of processes is known."""
+        self.prepare(self.global_rank, self.trainer.world_size).to(self.device)
+
+    def prepare(self, rank: int, world: int) -> SimCLR:
+        """Build what depends on the number of processes: views differ by rank, negatives are shared."""
+        recipe = self.recipe
+        self.views = Views(recipe.views, self.tile, recipe.model.size, recipe.seed, rank)
+        self.loss = NTXentLoss(recipe.objective.temperature, gather_distributed=world > 1)
+        return self
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_index: int) -> Tensor:
-        """Loss of one batch: two views a tile, one forward pass, NT-Xent in float32."""
-        assert self.views is not None
-        assert self.loss is not None
+        """Loss of one batch of counts, packed validity and positions."""
         counts, valid_bits, _ = batch
-        views = self.views(fd.from_counts(counts, valid_bits), self.global_step)
-        x = torch.cat([self.encoder.spec.assemble(view, coherence) for view, coherence in views])
+        return self.contrast(fd.from_counts(counts, valid_bits), self.global_step)
+
+    def contrast(self, tiles: Tensor, step: int) -> Tensor:
+        """Two views a tile, one forward pass over both, NT-Xent in float32.
+
+        Shape:
+            (B, 2, T, T) phasor -> scalar
+        """
+        assert self.views is not None, "prepare() comes first"
+        assert self.loss is not None, "prepare() comes first"
+        x = torch.cat([self.encoder.spec.assemble(*view) for view in self.views(tiles, step)])
         projections = self.head(self.encoder(x.contiguous(memory_format=torch.channels_last)))
-        with torch.autocast(self.device.type, enabled=False):
-            first, second = projections.float().chunk(2)
-            loss: Tensor = self.loss(first, second)
+        with torch.autocast(tiles.device.type, enabled=False):
+            loss: Tensor = self.loss(*projections.float().chunk(2))
         return loss
 
     def configure_optimizers(self) -> Any:
@@ -100,7 +108,7 @@ class Schedule:
         """Factor at an optimiser step."""
         # One step more is asked for after the last update; it is never used.
         step = min(step, self.total)
-        return cosine_warmup_schedule(
+        factor: float = cosine_warmup_schedule(
             step=step,
             max_steps=self.total,
             start_value=1.0,
@@ -108,6 +116,7 @@ class Schedule:
             warmup_steps=self.warmup,
             warmup_start_value=0.0,
         )
+        return factor
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing; LambdaLR would else store this object's attributes."""

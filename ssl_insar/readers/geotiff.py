@@ -27,6 +27,14 @@ _BEYOND_PHASE = 1e6
 
 _LICSAR_PHASE = re.compile(r"\.geo\.(diff_pha|diff_unfiltered_pha|unw)\.tif{1,2}$", re.IGNORECASE)
 _NOT_PHASE = re.compile(r"\.geo\.(cc|filt\.cc|mag_cc|mli|E|N|U|hgt|landmask)\.tif{1,2}$", re.IGNORECASE)
+_ELEVATION = re.compile(r"(?<![a-z])(dem|hgt|height|elevation)\.tif{1,2}$", re.IGNORECASE)
+_COLOUR_BANDS = 4
+"""Red, green, blue and alpha: grey images are saved so."""
+
+_TRUSTED_BYTES = 2**28
+_BEST_COMPRESSION = 2000
+"""No codec in use packs rasters with any data in them tighter than this."""
+
 _WRAPPED_SLACK = 1e-3
 """rad; products round pi, so values just beyond it still count as wrapped."""
 
@@ -39,7 +47,8 @@ def read_geotiff(path: Path) -> Frame:
     ``unw``.
 
     Raises:
-        UnreadableError: more than one band, another data type, or a LiCSAR layer that is not phase.
+        UnreadableError: more than one band, another data type, a LiCSAR layer that is not phase, an
+            elevation model by its name, or values that look like coherence.
     """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
@@ -50,11 +59,17 @@ def read_geotiff(path: Path) -> Frame:
     not_phase = _NOT_PHASE.search(path.name)
     if not_phase:
         raise UnreadableError(f"{path}: LiCSAR layer '{not_phase[1]}' is not phase; give diff_pha or unw")
+    if _ELEVATION.search(path.name):
+        raise UnreadableError(f"{path}: named as an elevation model, which is metres and not phase")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path) as dataset:
             dtype = np.dtype(dataset.dtypes[0])
+            # A damaged header can claim thousands of bands or 2^32 columns: look before reading.
+            _check_size(path, dataset.width, dataset.height, dataset.count, dtype)
             if dtype == np.uint8:
+                if dataset.count > _COLOUR_BANDS:
+                    raise UnreadableError(f"{path}: {dataset.count} bands; a grey image expected")
                 pixels = np.moveaxis(dataset.read(), 0, -1)
                 return frame_from_grey(path, pixels, "grey TIFF")
             if dataset.count != 1:
@@ -67,6 +82,8 @@ def read_geotiff(path: Path) -> Frame:
         raise UnreadableError(f"{path}: {dtype} values are not phase; radians (float) or 8-bit grey expected")
     phase, valid = phase_and_validity(values, no_data)
     licsar = _LICSAR_PHASE.search(path.name)
+    if not licsar and dtype.kind == "f":
+        refuse_coherence(path, phase, valid)
     return Frame(
         phase=phase,
         valid=valid,
@@ -80,6 +97,17 @@ def read_geotiff(path: Path) -> Frame:
     )
 
 
+def _check_size(path: Path, width: int, height: int, bands: int, dtype: np.dtype[Any]) -> None:
+    from ssl_insar.readers.registry import UnreadableError
+
+    claimed = width * height * bands * dtype.itemsize
+    stored = path.stat().st_size
+    if claimed > max(_TRUSTED_BYTES, stored * _BEST_COMPRESSION):
+        raise UnreadableError(
+            f"{path}: damaged GeoTIFF file ({stored} bytes cannot hold {width} x {height} x {bands} values)"
+        )
+
+
 def phase_and_validity(
     values: NDArray[Any], no_data: float | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -91,6 +119,8 @@ def phase_and_validity(
     Shape:
         (H, W) -> (H, W), (H, W)
     """
+    if values.dtype == np.float16:  # too narrow for the fill values compared with below
+        values = values.astype(np.float32)
     valid = np.isfinite(values) & (values != 0)
     if no_data is not None and np.isfinite(no_data):
         valid &= values != values.dtype.type(no_data)
@@ -106,8 +136,32 @@ def phase_and_validity(
 
 def is_wrapped(phase: NDArray[np.float32], valid: NDArray[np.bool_], name: str) -> bool:
     """Whether values lie within +-pi and the name does not call them unwrapped."""
-    if re.search(r"(?<![a-z])unw", name, re.IGNORECASE):
+    if _named_unwrapped(name):
         return False
     return bool(np.abs(phase, where=valid, out=np.zeros_like(phase)).max(initial=0) <= np.pi + _WRAPPED_SLACK)
 
 
+def refuse_coherence(path: Path, phase: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
+    """Refuse float values that are coherence by all appearance.
+
+    Coherence layers lie beside the phase in most archives, under names without a standard. Phase
+    fills +-pi or goes beyond it; a raster confined to [0, 1] is taken at its word only if its name
+    says ``unw``.
+
+    Raises:
+        UnreadableError: there is data, all of it within [0, 1], and the name does not say ``unw``.
+    """
+    from ssl_insar.readers.registry import UnreadableError
+
+    if not valid.any() or _named_unwrapped(path.name):
+        return
+    values = phase[valid]
+    if values.min() >= 0 and values.max() <= 1:
+        raise UnreadableError(
+            f"{path}: all values lie in [0, 1], which is coherence and not phase; give the phase "
+            "layer (if this is unwrapped phase, put 'unw' into its name)"
+        )
+
+
+def _named_unwrapped(name: str) -> bool:
+    return re.search(r"(?<![a-z])unw", name, re.IGNORECASE) is not None

@@ -23,8 +23,9 @@ def read_png(path: Path) -> Frame:
 
     from ssl_insar.readers.registry import UnreadableError
 
-    with Image.open(path) as image:
-        image.load()
+    with Image.open(path) as opened:
+        opened.load()
+        image: Image.Image = opened
         if image.mode == "P":
             image = image.convert("RGBA" if "transparency" in image.info else "RGB")
         pixels = np.asarray(image)

@@ -93,8 +93,8 @@ def read(path: str | Path) -> Frame:
     except MemoryError:
         raise
     except Exception as error:  # a damaged file makes a library raise anything; one file is never fatal
-        first_line = (str(error).splitlines() or [""])[0]
-        raise UnreadableError(f"{path}: damaged {reader.family} file ({first_line or type(error).__name__})") from error
+        why = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise UnreadableError(f"{path}: damaged {reader.family} file ({why})") from error
     if frame.reference_date and frame.secondary_date and frame.reference_date > frame.secondary_date:
         frame = frame.reversed()
     return frame

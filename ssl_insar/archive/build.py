@@ -20,7 +20,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from ssl_insar import __version__
 from ssl_insar import phase as ph
@@ -39,11 +38,16 @@ from ssl_insar.archive.store import Archive
 from ssl_insar.archive.tiling import cut
 from ssl_insar.atomic import replacing, write_json
 from ssl_insar.errors import UserError
+from ssl_insar.progress import bar
 from ssl_insar.readers import read
 
 SHARD_TILES = 2048
 SHARD_SECONDS = 30.0
 """A shard is written when it holds this many tiles or is this old: what a kill can cost."""
+
+
+TOLD = 3
+"""Skipped files named while reading; the report counts them all."""
 
 
 @dataclass(frozen=True)
@@ -137,19 +141,17 @@ def ingest(
     todo = [path for path in files if known.get(str(path)) != _stamp(path)]
     writer = _ShardWriter(folder, done)
     skipped: list[Skipped] = []
-    bar = tqdm(total=len(todo), desc="ingest", unit="file", disable=not progress or not todo)
-    with bar:
+    with bar(len(todo), "ingest", "file", shown=progress and bool(todo)) as progress_bar:
         for path, result in _read_all(todo, tile, stride, min_valid, workers):
             if isinstance(result, Skipped):
                 skipped.append(result)
-                tqdm.write(f"skipped {result.source}: {result.reason}") if progress and len(
-                    skipped
-                ) <= 3 else None
+                if progress and len(skipped) <= TOLD:
+                    progress_bar.write(f"skipped {result.source}: {result.reason}")
             else:
                 repeat = writer.add(path, result)
                 if repeat:
                     skipped.append(repeat)
-            bar.update()
+            progress_bar.update()
         writer.flush()
     archive = _finish(folder, tile, stride, table, ignore_absent, skipped)
     return Report(archive, len(files), len(files) - len(todo), writer.added, skipped)

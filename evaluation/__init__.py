@@ -1,0 +1,1 @@
+"""Protocols that measure an encoder, with their baselines; run from a checkout."""

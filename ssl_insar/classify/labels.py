@@ -1,0 +1,254 @@
+"""Labels for tiles: from a CSV, or from the label columns that came with the archive.
+
+A blank cell means *unknown*: such a tile is neither positive nor negative and is not used.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ssl_insar.archive.catalogue import COLUMNS, LABEL_PREFIX
+from ssl_insar.errors import UserError
+
+KEYS = ("id", "file")
+METADATA = frozenset({*COLUMNS, "geometry", "published_split"})
+"""Columns that say where, when or how, and are never a target."""
+
+PREFERRED = ("deformation", "label")
+"""Target columns taken without asking when there are several."""
+
+_BLANK = ["", "NA", "N/A", "NaN", "nan", "<NA>"]
+_WORDS = {"true": 1, "yes": 1, "false": 0, "no": 0}
+
+
+def read_labels(csv: str | Path) -> pd.DataFrame:
+    """Read a label CSV (comma, semicolon or tab).
+
+    Args:
+        csv: a table with a key column ``id`` (tile id) or ``file`` (file name, or the end of its
+            path; a file labels all its tiles) and one or more label columns.
+
+    Returns:
+        the table, all text, missing where a cell is blank; the first column is the key. With both
+        keys present ``id`` is it. ``none`` is an honest class name and is kept.
+
+    Raises:
+        UserError: the file is missing, unreadable or empty, or has no key column.
+    """
+    path = Path(csv)
+    try:
+        with path.open(encoding="utf-8-sig") as handle:
+            header = handle.readline()
+        table = pd.read_csv(
+            path,
+            sep=next((mark for mark in ",;\t" if mark in header), ","),
+            dtype=str,
+            keep_default_na=False,
+            na_values=_BLANK,
+            skipinitialspace=True,
+            encoding="utf-8-sig",
+        )
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such label file") from None
+    except pd.errors.EmptyDataError:
+        raise UserError(
+            f"{path}: is empty; a label table needs a column 'id' or 'file' and a label column"
+        ) from None
+    except (OSError, ValueError) as error:  # parser and decoding errors are ValueErrors
+        raise UserError(f"{path}: cannot be read as a CSV ({str(error).splitlines()[0]})") from error
+    table.columns = [_plain_column(str(name)) for name in table.columns]
+    key = next((name for name in KEYS if name in table), None)
+    if key is None:
+        raise UserError(
+            f"{path}: has no column 'id' (tile id) or 'file' (file name) to say which tile a label is of; "
+            f"it has: {', '.join(table.columns)}"
+        )
+    table = table.apply(lambda column: column.str.strip()).dropna(subset=[key]).reset_index(drop=True)
+    if table.empty:
+        raise UserError(f"{path}: holds no label; fill in a row a tile or file")
+    ordered: pd.DataFrame = table[[key, *(name for name in table.columns if name not in KEYS)]]
+    return ordered
+
+
+def attach(
+    catalogue: pd.DataFrame,
+    csv: str | Path,
+    target: str | None = None,
+    *,
+    ignore_absent: bool = False,
+) -> pd.Series[Any]:
+    """Labels of a catalogue's tiles from a CSV.
+
+    Args:
+        catalogue: an archive's catalogue, n rows.
+        csv: see `read_labels`.
+        target: label column; None: the only one, else ``deformation`` or ``label``.
+        ignore_absent: let the table name tiles that are not in the catalogue, with a warning.
+
+    Returns:
+        n nullable labels in the catalogue's order, ``Int64`` or ``string``, named like the target;
+        missing where nothing is known.
+
+    Raises:
+        UserError: what `read_labels` raises; no target or an ambiguous one; names that are not in
+            the catalogue; a file name that fits several files; a tile labelled two ways; values that
+            are measurements; or not one label for this catalogue.
+    """
+    path = Path(csv)
+    table = read_labels(path)
+    key = str(table.columns[0])
+    name = _choose(list(table.columns[1:]), target, str(path))
+    wanted = table[[key, name]].drop_duplicates()
+    rows_of = _rows_by_id(catalogue) if key == "id" else _rows_by_file(catalogue, wanted[key], path)
+    absent = list(dict.fromkeys(k for k in wanted[key] if k not in rows_of))
+    if absent:
+        _report_absent(path, absent, ignore_absent)
+    found: dict[int, tuple[str, str]] = {}
+    for key_value, value in zip(wanted[key], wanted[name], strict=True):
+        if pd.isna(value):
+            continue
+        for row in rows_of.get(key_value, ()):
+            before = found.setdefault(row, (value, key_value))
+            if before[0] != value:
+                raise UserError(
+                    f"{path}: '{key_value}' is labelled both '{before[0]}' and '{value}' in column '{name}'; "
+                    "keep one"
+                )
+    if not found:
+        raise UserError(
+            f"{path}: column '{name}' holds no label for any of the {len(catalogue):,} tiles here"
+        )
+    column = pd.Series([None] * len(catalogue), dtype=object)
+    column[list(found)] = [value for value, _ in found.values()]
+    return _typed(column, name, str(path))
+
+
+def labels_in(catalogue: pd.DataFrame, target: str | None = None) -> pd.Series[Any]:
+    """Labels that came with the archive, in its ``label_*`` columns.
+
+    Args:
+        catalogue: an archive's catalogue, n rows.
+        target: label name, without ``label_``; None as in `attach`.
+
+    Returns:
+        as `attach`.
+
+    Raises:
+        UserError: no label column, no such target, an ambiguous one, or none filled in.
+    """
+    names = [str(c)[len(LABEL_PREFIX) :] for c in catalogue if str(c).startswith(LABEL_PREFIX)]
+    if not names:
+        raise UserError("the archive carries no labels; give a table with --labels CSV")
+    name = _choose(names, target, "the archive")
+    column = catalogue[LABEL_PREFIX + name].astype(object).reset_index(drop=True)
+    if column.isna().all():
+        raise UserError(f"the archive's labels '{name}' are all blank; give a table with --labels CSV")
+    return _typed(column, name, "the archive")
+
+
+def known(labels: pd.Series[Any]) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    """Which labels are known, and their values.
+
+    Shape:
+        (n,) -> (n,) bool, (m,) int64 or text
+    """
+    mask = labels.notna().to_numpy(dtype=bool)
+    values = labels[mask]
+    numeric = pd.api.types.is_numeric_dtype(labels.dtype) or pd.api.types.is_bool_dtype(labels.dtype)
+    return mask, values.to_numpy(dtype=np.int64) if numeric else values.to_numpy(dtype=str)
+
+
+def _plain_column(name: str) -> str:
+    """Trim a heading, and write key and metadata columns as the catalogue does."""
+    name = name.strip()
+    low = name.casefold()
+    return low if low in METADATA else name
+
+
+def _choose(columns: Iterable[str], target: str | None, where: str) -> str:
+    choices = [name for name in columns if name not in METADATA]
+    offered = f"choose one of: {', '.join(choices)}" if choices else "it holds no label column"
+    if target is not None:
+        if target in choices:
+            return target
+        why = (
+            "describes where or how a tile was taken, and is no label"
+            if target in METADATA
+            else "is not there"
+        )
+        raise UserError(f"{where}: target '{target}' {why}; {offered}")
+    if len(choices) == 1:
+        return choices[0]
+    for name in PREFERRED:
+        if name in choices:
+            return name
+    if not choices:
+        raise UserError(
+            f"{where}: holds no label column; add one beside the key, such as 'deformation' with 0 and 1"
+        )
+    raise UserError(f"{where}: holds several label columns; pass --target with one of: {', '.join(choices)}")
+
+
+def _rows_by_id(catalogue: pd.DataFrame) -> dict[str, list[int]]:
+    return {str(tile): [row] for row, tile in enumerate(catalogue["id"])}
+
+
+def _rows_by_file(catalogue: pd.DataFrame, keys: pd.Series[Any], path: Path) -> dict[str, list[int]]:
+    """Rows of the tiles of each file that the table names, by its name or by the end of its path.
+
+    LiCSAR calls the same dates of every frame the same, so a bare name may fit several files; to
+    guess would label the wrong one.
+    """
+    rows: dict[str, list[int]] = {}
+    sources: dict[str, list[str]] = {}
+    for row, source in enumerate(catalogue["source"].astype(str)):
+        plain = source.replace("\\", "/")
+        if plain not in rows:
+            sources.setdefault(plain.rsplit("/", 1)[-1], []).append(plain)
+        rows.setdefault(plain, []).append(row)
+    named: dict[str, list[int]] = {}
+    for key in keys.unique():
+        plain = str(key).replace("\\", "/")
+        while plain.startswith(("./", "../")):  # relative to a folder we do not know
+            plain = plain.partition("/")[2]
+        fits = [s for s in sources.get(plain.rsplit("/", 1)[-1], ()) if s == plain or s.endswith("/" + plain)]
+        exact = [s for s in fits if s == plain]
+        if len(exact or fits) > 1:
+            raise UserError(
+                f"{path}: '{key}' fits {len(fits)} files of the archive ({fits[0]}, {fits[1]}); "
+                "write as much of the path as tells them apart, or label by tile with a column 'id'"
+            )
+        if fits:
+            named[str(key)] = rows[(exact or fits)[0]]
+    return named
+
+
+def _report_absent(path: Path, absent: list[str], ignore: bool) -> None:
+    listed = ", ".join(absent[:3]) + (", ..." if len(absent) > 3 else "")
+    what = f"{path}: {len(absent):,} of its names are not in the archive ({listed})"
+    if not ignore:
+        raise UserError(f"{what}; mend the table, or pass --ignore-absent to leave them out")
+    warnings.warn(f"{what}; left out", stacklevel=3)
+
+
+def _typed(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
+    """Whole numbers, booleans and yes/no as ``Int64``, anything else as ``string``."""
+    words = column.map(lambda v: _WORDS.get(str(v).strip().casefold(), v), na_action="ignore")
+    numbers = pd.to_numeric(words, errors="coerce").astype("Float64")
+    given = column.notna()
+    if not (numbers.notna() == given).all():
+        return pd.Series(
+            [str(v) if ok else None for v, ok in zip(column, given, strict=True)], name=name, dtype="string"
+        )
+    if not (numbers.dropna() % 1 == 0).all():
+        raise UserError(
+            f"{where}: column '{name}' holds measurements, not classes; give whole numbers or names"
+        )
+    return numbers.astype("Int64").rename(name)

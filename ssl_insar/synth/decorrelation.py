@@ -1,0 +1,80 @@
+r"""Decorrelation: the phase noise of a multilooked interferogram, sampled exactly.
+
+The sum of L looks of two correlated complex Gaussian signals with coherence :math:`\gamma` has the
+phase density of Lee et al. (1994; Hanssen 2001, equation 4.2.24). Conditioned on one signal's
+intensity :math:`g \sim \Gamma(L, 1)` that sum is a complex Gaussian, so two draws a pixel sample
+the density with no table and no approximation:
+
+.. math:: \arg\left(\gamma\, g + \sqrt{1 - \gamma^2}\,\sqrt{g}\; n\right),\quad n \sim CN(0, 1).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def phase_noise(coherence: Tensor, looks: float, *, generator: torch.Generator | None = None) -> Tensor:
+    """Phase noise of pixels with the given coherence.
+
+    Args:
+        coherence: in [0, 1], any shape; 0 gives uniform phase, 1 none at all.
+        looks: L, the equivalent number of independent looks, 1 or more; need not be whole.
+        generator: source of randomness, on the device of ``coherence``.
+
+    Shape:
+        any -> the same; rad in [-pi, pi]
+
+    Raises:
+        ValueError: ``looks`` is below 1.
+    """
+    intensity = gamma_samples(coherence, looks, generator=generator)
+    spread = torch.sqrt((1 - coherence.square()) * intensity / 2)
+    real = spread * torch.randn(
+        coherence.shape, generator=generator, dtype=coherence.dtype, device=coherence.device
+    )
+    imag = spread * torch.randn(
+        coherence.shape, generator=generator, dtype=coherence.dtype, device=coherence.device
+    )
+    return torch.atan2(imag, real + coherence * intensity)
+
+
+def gamma_samples(
+    like: Tensor, shape_parameter: float, *, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draws from Gamma(shape_parameter, 1), by Marsaglia and Tsang (2000).
+
+    torch's own sampler of this law takes no generator, so its draws cannot be reproduced apart from
+    the global state. This one accepts about 96 draws in 100 at the first try for one look, more for
+    more looks, and repeats the rest.
+
+    Args:
+        like: gives shape, dtype and device.
+        shape_parameter: 1 or more.
+        generator: source of randomness, on that device.
+
+    Raises:
+        ValueError: the parameter is below 1, where the method does not hold.
+    """
+    if not shape_parameter >= 1:
+        raise ValueError(f"at least one look is needed, not {shape_parameter}")
+    d = shape_parameter - 1 / 3
+    c = 1 / math.sqrt(9 * d)
+
+    def draw(count: int) -> tuple[Tensor, Tensor]:
+        x = torch.randn(count, generator=generator, dtype=like.dtype, device=like.device)
+        u = torch.rand(count, generator=generator, dtype=like.dtype, device=like.device)
+        v = (1 + c * x).pow(3)
+        positive = v.clamp_min(torch.finfo(like.dtype).tiny)
+        bound = 0.5 * x.square() + d * (1 - v + positive.log())
+        return d * v, (v > 0) & (torch.log1p(-u) < bound)
+
+    samples, accepted = draw(like.numel())
+    rejected = torch.nonzero(~accepted).squeeze(1)
+    while len(rejected) > 0:
+        again, accepted = draw(len(rejected))
+        samples[rejected] = again
+        rejected = rejected[~accepted]
+    return samples.reshape(like.shape)

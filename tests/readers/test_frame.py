@@ -1,0 +1,62 @@
+"""The frame's own promises."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssl_insar.readers import Frame
+
+
+def frame(wrapped: bool) -> Frame:
+    rng = np.random.default_rng(5)
+    phase = rng.uniform(-np.pi, np.pi, (6, 7)) if wrapped else rng.normal(0, 20, (6, 7))
+    valid = rng.random((6, 7)) < 0.8
+    return Frame(
+        phase=np.where(valid, phase, 0).astype(np.float32),
+        valid=valid,
+        wrapped=wrapped,
+        source=Path("somewhere"),
+        family="made here",
+        reference_date=date(2019, 1, 5),
+        secondary_date=date(2019, 1, 17),
+    )
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_reversed_swaps_dates_and_conjugates(wrapped: bool) -> None:
+    forward = frame(wrapped)
+    backward = forward.reversed()
+    assert (backward.reference_date, backward.secondary_date) == (date(2019, 1, 17), date(2019, 1, 5))
+    np.testing.assert_allclose(backward.phasor, np.conj(forward.phasor), atol=1e-6)
+    np.testing.assert_array_equal(backward.phase[~forward.valid], 0)
+    if not wrapped:
+        np.testing.assert_array_equal(backward.phase, -forward.phase)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_reversed_twice_is_identity(wrapped: bool) -> None:
+    forward = frame(wrapped)
+    again = forward.reversed().reversed()
+    np.testing.assert_allclose(again.phase, forward.phase, atol=1e-6)
+    np.testing.assert_array_equal(again.valid, forward.valid)
+    assert (again.reference_date, again.secondary_date) == (forward.reference_date, forward.secondary_date)
+
+
+def test_phasor_is_zero_where_not_valid() -> None:
+    made = frame(True)
+    np.testing.assert_array_equal(made.phasor != 0, made.valid)
+    assert made.shape == (6, 7)
+
+
+def test_fields_of_different_shape_are_refused() -> None:
+    phase = np.zeros((4, 5), np.float32)
+    with pytest.raises(ValueError, match="one \\(H, W\\)"):
+        Frame(phase, np.ones((5, 4), bool), True, Path("x"), "made here")
+    with pytest.raises(ValueError, match="coherence"):
+        Frame(
+            phase, np.ones((4, 5), bool), True, Path("x"), "made here", coherence=np.zeros((2, 2), np.float32)
+        )
