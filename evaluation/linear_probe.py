@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from ssl_insar import __version__
 from ssl_insar.archive import Archive
+from ssl_insar.archive.groups import PROTOCOLS, groups_holding
+from ssl_insar.archive.labels import known
 from ssl_insar.atomic import replacing
 from ssl_insar.classify import assign_groups, attach, global_statistics, labels_in
 from ssl_insar.classify.compare import GLOBAL, Row, compare, markdown
-from ssl_insar.classify.groups import PROTOCOLS, groups_holding
-from ssl_insar.classify.labels import known
 from ssl_insar.classify.nulls import GLOBAL_STATISTICS
 from ssl_insar.errors import UserError
 from ssl_insar.models import Embeddings, Encoder

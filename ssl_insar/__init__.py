@@ -1,7 +1,7 @@
 """Self-supervised representation learning for InSAR interferograms.
 
-The function `pretrain` is in `ssl_insar.pretrain`, like the package's other steps; the names below
-are a shortcut to what is used most. They are imported on first use, so that ``import ssl_insar`` and the command line's
+The names below are a shortcut to what is used most; `pretrain` is in `ssl_insar.pretrain`, whose name
+it would hide here. They are imported on first use, so that ``import ssl_insar`` and the command line's
 ``--help`` stay instant: torch alone takes seconds to import.
 """
 

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# A test must not fail because the machine is busy.
+settings.register_profile("ssl_insar", deadline=None)
+settings.load_profile("ssl_insar")
 
 # No test may reach for a network account or an update server.
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -29,7 +34,8 @@ def fringes(size: int, rng: np.random.Generator, bullseye: bool) -> np.ndarray:
     """A made wrapped phase in rad: smooth turbulence, noise, and a bullseye of fringes if asked for."""
     y, x = np.mgrid[:size, :size] / size
     phase = sum(
-        rng.normal() * np.cos(2 * np.pi * (rng.normal() * x + rng.normal() * y) + rng.uniform(0, 6)) for _ in range(3)
+        rng.normal() * np.cos(2 * np.pi * (rng.normal() * x + rng.normal() * y) + rng.uniform(0, 6))
+        for _ in range(3)
     )
     if bullseye:
         cy, cx = rng.uniform(0.35, 0.65, 2)

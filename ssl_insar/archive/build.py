@@ -32,7 +32,7 @@ from ssl_insar.archive.catalogue import (
     to_table,
     write_catalogue,
 )
-from ssl_insar.archive.labels import LabelTable
+from ssl_insar.archive.labels import check_files, join
 from ssl_insar.archive.sources import find, fingerprint
 from ssl_insar.archive.store import Archive
 from ssl_insar.archive.tiling import cut
@@ -129,9 +129,9 @@ def ingest(
     if stride < 1:
         raise UserError(f"--stride {stride}: must be 1 px or more")
     files = find(sources)
-    table = LabelTable.read(labels) if labels else None
-    if table and not ignore_absent:
-        table.check_files([*files, *_files_held(folder)])
+    if labels:
+        known_files = dict.fromkeys([*files, *_files_held(folder)])
+        check_files(labels, list(known_files), ignore_absent=ignore_absent)
     _check_settings(folder, tile, stride)
     (folder / store.PARTS).mkdir(parents=True, exist_ok=True)
     write_json(folder / store.PARTS / "settings.json", {"tile": tile, "stride": stride})
@@ -153,7 +153,7 @@ def ingest(
                     skipped.append(repeat)
             progress_bar.update()
         writer.flush()
-    archive = _finish(folder, tile, stride, table, ignore_absent, skipped)
+    archive = _finish(folder, tile, stride, labels, ignore_absent, skipped)
     return Report(archive, len(files), len(files) - len(todo), writer.added, skipped)
 
 
@@ -290,7 +290,7 @@ def _finish(
     folder: Path,
     tile: int,
     stride: int,
-    labels: LabelTable | None,
+    labels: str | Path | None,
     ignore_absent: bool,
     skipped: list[Skipped],
 ) -> Archive:
@@ -308,7 +308,9 @@ def _finish(
     if (folder / store.CATALOGUE).exists():
         catalogue = _carry_labels(read_catalogue(folder / store.CATALOGUE), catalogue)
     if labels:
-        catalogue = labels.join(catalogue, ignore_absent=ignore_absent)
+        empty = [s.source for s in skipped]
+        catalogue = join(catalogue, labels, ignore_absent=ignore_absent, without_tiles=empty)
+        catalogue = gpd.GeoDataFrame(catalogue, geometry="geometry")
     write_catalogue(catalogue, folder / store.CATALOGUE)
     manifest = {
         "format": store.FORMAT,

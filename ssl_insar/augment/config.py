@@ -43,8 +43,8 @@ class ElasticConfig(_Section):
     """Smooth random displacement; keeps the number of fringes, changes their spacing."""
 
     p: Probability = 0.5
-    pixels: float = Field(5.0, ge=0, description="RMS displacement, px")
-    smoothness: float = Field(28.0, gt=0, description="distance over which it changes, px")
+    pixels: float = Field(5.0, ge=0, description="RMS displacement, px; less where it would fold")
+    smoothness: float = Field(28.0, gt=0, description="sigma of the Gaussian that smooths it, px")
 
 
 class OffsetConfig(_Section):

@@ -39,16 +39,21 @@ class Decorrelation(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, field: Tensor, draw: Draw) -> Tensor:
+    def forward(self, field: Tensor, local: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
         """Add decorrelation noise. No data stays no data.
 
-        Shape:
-            (B, 2, H, W) -> the same
+        Args:
+            field: (B, 2, H, W) unit phasors.
+            local: (B, 1, H, W) their local coherence.
+            draw: of the view.
+
+        Returns:
+            both, for the touched views with the noise added and the local coherence lowered by it.
         """
         chosen = draw.choose(field.shape[0], self.config.p)
         k = len(chosen)
         if k == 0:
-            return field
+            return field, local
         coherence = draw.to_device(draw.uniform(k, *self.config.coherence), k, 1, 1)
         looks = draw.to_device(draw.uniform(k, *map(float, self.config.looks)).round(), k, 1, 1)
         shape = field.shape[-2:]
@@ -59,4 +64,6 @@ class Decorrelation(nn.Module):
         touched = field.index_select(0, chosen)
         real = touched[:, 0] * noise[:, 0] - touched[:, 1] * noise[:, 1]
         imag = touched[:, 0] * noise[:, 1] + touched[:, 1] * noise[:, 0]
-        return field.index_copy(0, chosen, torch.stack([real, imag], 1))
+        lowered = local.index_select(0, chosen) * coherence.unsqueeze(1)
+        noisy = field.index_copy(0, chosen, torch.stack([real, imag], 1))
+        return noisy, local.index_copy(0, chosen, lowered)

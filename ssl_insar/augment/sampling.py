@@ -14,6 +14,9 @@ from ssl_insar.augment.draw import Draw
 
 MIN_VALID = 0.5
 """Least share of valid pixels behind an output pixel that has data."""
+MAX_STRAIN = 0.45
+"""Largest gradient of an elastic displacement. With all four partial derivatives below 1/2 the
+Jacobian determinant (1 + u_x)(1 + v_y) - u_y v_x stays positive."""
 
 
 def reduce(field: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -99,11 +102,29 @@ class SamplingGrid(nn.Module):
         chosen = draw.choose(grid.shape[0], c.p)
         if c.pixels == 0 or len(chosen) == 0:
             return grid
-        # White noise on nodes as far apart as the displacement is smooth, then a smooth surface
-        # through it: the gradient stays near pixels / smoothness, so the map does not fold.
-        nodes = max(2, round(self.tile / c.smoothness)) + 3
-        noise = draw.normal(len(chosen), 2, nodes, nodes)
+        # Gaussian-smoothed noise, drawn and smoothed on nodes one smoothing length apart, where
+        # the Gaussian is five numbers, then interpolated.
+        nodes = max(3, round(self.tile / c.smoothness) + 1)
+        kernel = torch.exp(-0.5 * torch.arange(-2.0, 3.0, device=grid.device).square())
+        noise = draw.normal(2 * len(chosen), 1, nodes + 4, nodes + 4)
+        noise = F.conv2d(F.conv2d(noise, kernel.view(1, 1, 1, 5)), kernel.view(1, 1, 5, 1))
+        noise = noise.view(len(chosen), 2, nodes, nodes)
         surface = F.interpolate(noise, size=(self.size, self.size), mode="bicubic", align_corners=True)
-        surface = surface / surface.std(dim=(2, 3), keepdim=True).clamp_min(1e-3)
-        warped = grid.index_select(0, chosen) + surface.permute(0, 2, 3, 1) * (2.0 * c.pixels / self.tile)
+        surface = (
+            surface / surface.std(dim=(2, 3), keepdim=True).clamp_min(1e-3) * (2.0 * c.pixels / self.tile)
+        )
+        surface = surface * (MAX_STRAIN / strain(surface)).clamp_max(1.0)
+        warped = grid.index_select(0, chosen) + surface.permute(0, 2, 3, 1)
         return grid.index_copy(0, chosen, warped)
+
+
+def strain(surface: Tensor) -> Tensor:
+    """Largest gradient of a displacement: below 1/2 the map cannot fold.
+
+    Shape:
+        (k, 2, S, S) in units of half the side -> (k, 1, 1, 1)
+    """
+    step = 2.0 / surface.shape[-1]
+    along_x = surface.diff(dim=3).abs().amax(dim=(1, 2, 3))
+    along_y = surface.diff(dim=2).abs().amax(dim=(1, 2, 3))
+    return (torch.maximum(along_x, along_y) / step).clamp_min(1e-6).view(-1, 1, 1, 1)

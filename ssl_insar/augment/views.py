@@ -70,5 +70,6 @@ class Views(nn.Module):
         screen = self.offset(n, draw) + self.ramp(n, draw)
         chosen, turbulence = self.turbulence(n, draw)
         screen = screen.index_add(0, chosen, turbulence)
-        view = self.cutout(self.decorrelation(fd.rotate(view, screen), draw), draw)
+        view, coherence = self.decorrelation(fd.rotate(view, screen), coherence, draw)
+        view = self.cutout(view, draw)
         return view, coherence * fd.validity(view)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from ssl_insar.archive.groups import groups_of, make_folds
+from ssl_insar.archive.labels import known
 from ssl_insar.classify.cross_validation import scores_over
 from ssl_insar.classify.few_shot import few_shot
-from ssl_insar.classify.groups import groups_of, make_folds
-from ssl_insar.classify.labels import known
 from ssl_insar.classify.metrics import (
     Interval,
     auroc,

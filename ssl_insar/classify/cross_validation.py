@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ssl_insar.classify.groups import Fold, grouped_folds, is_binary
+from ssl_insar.archive.groups import Fold, grouped_folds, is_binary
 from ssl_insar.classify.linear_probe import LinearProbe, spread_units
 from ssl_insar.classify.metrics import Interval, auroc, average_precision, cluster_bootstrap
 

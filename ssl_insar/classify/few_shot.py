@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ssl_insar.classify.groups import NotEvaluableError, groups_holding
+from ssl_insar.archive.groups import NotEvaluableError, groups_holding
 from ssl_insar.classify.linear_probe import FALLBACK_C, LinearProbe
 from ssl_insar.classify.metrics import Interval, auroc, percentile_interval
 

@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # ships no types
 
 from ssl_insar import __version__
+from ssl_insar.archive.groups import NotEvaluableError, grouped_folds, groups_of, is_binary
 from ssl_insar.atomic import recover_folder, replacing_folder
-from ssl_insar.classify.groups import NotEvaluableError, grouped_folds, groups_of, is_binary
 from ssl_insar.classify.metrics import average_precision
 from ssl_insar.errors import UserError
 from ssl_insar.models.embeddings import Embeddings

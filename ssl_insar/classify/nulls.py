@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import uniform_filter
 
-from ssl_insar.classify.groups import Fold, grouped_folds, is_binary
+from ssl_insar.archive.groups import Fold, grouped_folds, is_binary
 from ssl_insar.phase import renormalise
 
 Complex: TypeAlias = NDArray[np.complex64]

@@ -71,9 +71,9 @@ def fit(
 
     import numpy as np
 
+    from ssl_insar.archive.labels import known
     from ssl_insar.atomic import check_replaceable
     from ssl_insar.classify import assign_groups, attach, labels_in
-    from ssl_insar.classify.labels import known
     from ssl_insar.models.embeddings import Embeddings
 
     check_replaceable(out, "probe.json")
@@ -138,9 +138,9 @@ def _fit_all(
     """Cross-validate by volcano, then fit on every label."""
     import dataclasses
 
+    from ssl_insar.archive.groups import NotEvaluableError, grouped_folds
     from ssl_insar.classify import LinearProbe, evaluate
     from ssl_insar.classify.cross_validation import Population, scores_over
-    from ssl_insar.classify.groups import NotEvaluableError, grouped_folds
 
     matrix, places = held.matrix[rows], groups[rows]
     labelled = dataclasses.replace(held, matrix=matrix, catalogue=held.catalogue.iloc[rows])

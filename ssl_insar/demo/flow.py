@@ -214,9 +214,9 @@ def _queries(outcome: Outcome, seed: int) -> list[int]:
 
 def _classify(outcome: Outcome, encoder: Encoder, seed: int) -> None:
     """Compare with the baselines by volcano, and keep a probe for the user to try."""
+    from ssl_insar.archive.groups import NotEvaluableError
+    from ssl_insar.archive.labels import labels_in
     from ssl_insar.classify.compare import GLOBAL, compare
-    from ssl_insar.classify.groups import NotEvaluableError
-    from ssl_insar.classify.labels import labels_in
 
     assert outcome.embeddings is not None
     if outcome.target is None:
@@ -248,9 +248,9 @@ def _statistics(archive: Archive) -> NDArray[np.float32]:
 
 def _few_label_probe(outcome: Outcome, y: Any, seed: int) -> LinearProbe:
     """A probe from ten labels a class, spread over volcanoes, fitted on this archive's embeddings."""
+    from ssl_insar.archive.groups import groups_of
+    from ssl_insar.archive.labels import known
     from ssl_insar.classify.few_shot import draws_of
-    from ssl_insar.classify.groups import groups_of
-    from ssl_insar.classify.labels import known
     from ssl_insar.classify.linear_probe import FALLBACK_C, LinearProbe
 
     assert outcome.embeddings is not None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ssl_insar.demo.flow import Outcome
     from ssl_insar.models import Encoder
     from ssl_insar.search import Gallery
+    from ssl_insar.search.gallery import Panel
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def write_report(outcome: Outcome, encoder: Encoder) -> Path:
         verdict=_verdict(outcome),
         rows=outcome.rows,
         shots=sorted({n for row in outcome.rows for n in row.few_shot}),
-        galleries=[_gallery(g) for g in outcome.galleries],
+        galleries=[_gallery(g, outcome.target) for g in outcome.galleries],
         map=_map(outcome),
     )
     path = outcome.out / "report.html"
@@ -133,12 +134,13 @@ def _map(outcome: Outcome) -> Picture | None:
     return _picture(figure, "UMAP map of the embeddings")
 
 
-def _gallery(gallery: Gallery) -> dict[str, Any]:
-    """The panels of a gallery, pictures as data."""
+def _gallery(gallery: Gallery, target: str | None) -> dict[str, Any]:
+    """The panels of a gallery, pictures as data; whether a neighbour is labelled positive."""
     from ssl_insar.maps.phase_image import rgb_png
 
-    def panel(p: Any) -> dict[str, Any]:
-        return {"uri": _uri(rgb_png(p.rgb)), "title": p.title, "lines": p.lines}
+    def panel(p: Panel) -> dict[str, Any]:
+        positive = {"1": True, "0": False}.get(p.details.get(target or "", ""))
+        return {"uri": _uri(rgb_png(p.rgb)), "title": p.title, "lines": p.lines, "positive": positive}
 
     return {"query": panel(gallery.query), "neighbours": [panel(p) for p in gallery.neighbours]}
 

@@ -27,7 +27,8 @@ from ssl_insar.progress import bar
 FORMAT = 1
 WEIGHTS = "encoder.safetensors"
 CARD = "encoder.json"
-CHANNELS = ("cos", "sin", "coherence")
+CHANNELS = (("re", "im"), ("cos", "sin"), ("cos", "sin", "coherence"))
+"""What a backbone may see; see `InputSpec`."""
 _CHUNKS_PER_SAVE = 40
 
 
@@ -37,16 +38,18 @@ class InputSpec:
 
     Attributes:
         size: side of the input, px; a tile of any size is multilooked and resampled to it.
-        channels: ``("cos", "sin")``, or with ``"coherence"`` as a third: the local coherence that
-            the resampling yields.
+        channels: ``("re", "im")`` is the multilooked phasor, whose length is the local coherence, so
+            that noise is faint and fringes stand out; ``("cos", "sin")`` is the same with unit
+            length; ``("cos", "sin", "coherence")`` has the length in a channel of its own.
     """
 
     size: int = 96
-    channels: tuple[str, ...] = ("cos", "sin")
+    channels: tuple[str, ...] = ("re", "im")
 
     def __post_init__(self) -> None:
-        if self.channels not in (CHANNELS[:2], CHANNELS):
-            raise UserError(f"channels {self.channels}: choose [cos, sin] or [cos, sin, coherence]")
+        if self.channels not in CHANNELS:
+            offered = ", ".join(f"[{', '.join(choice)}]" for choice in CHANNELS)
+            raise UserError(f"channels [{', '.join(self.channels)}]: choose one of {offered}")
 
     def assemble(self, view: Tensor, coherence: Tensor) -> Tensor:
         """The backbone's input from a unit phasor and its local coherence.
@@ -54,7 +57,9 @@ class InputSpec:
         Shape:
             (B, 2, S, S), (B, 1, S, S) -> (B, C, S, S)
         """
-        return view if len(self.channels) == 2 else torch.cat([view, coherence], 1)
+        if self.channels == ("re", "im"):
+            return view * coherence
+        return view if self.channels == ("cos", "sin") else torch.cat([view, coherence], 1)
 
     def prepare(self, tiles: Tensor) -> Tensor:
         """The backbone's input from whole tiles, without augmentation.

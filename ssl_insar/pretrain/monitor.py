@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ssl_insar.archive import Archive
 from ssl_insar.archive.catalogue import LABEL_PREFIX, label_names
-from ssl_insar.classify.groups import groups_of
+from ssl_insar.archive.groups import groups_of
 from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder
 from ssl_insar.pretrain.health import feature_std, knn_scores, rank_me
@@ -89,8 +89,8 @@ class Monitor:
             tqdm.write(describe(row))
         if step and row["feature_std"] < COLLAPSED:
             raise UserError(
-                f"the features collapsed at step {step} (std {row['feature_std']:.3f}): all tiles embed alike. "
-                "Lower optim.lr, raise data.batch_size, or check the archive for empty tiles"
+                f"the features collapsed at step {step} (std {row['feature_std']:.3f}): all tiles embed "
+                "alike. Lower optim.lr, raise data.batch_size, or check the archive for empty tiles"
             )
         return row
 
@@ -104,7 +104,11 @@ class Monitor:
         rng = np.random.default_rng((seed, 7))
         order = rng.permutation(len(self.archive))
         if self.label is not None:
-            labels = self.archive.catalogue[LABEL_PREFIX + self.label].astype("Float64").to_numpy(float, na_value=-1)
+            labels = (
+                self.archive.catalogue[LABEL_PREFIX + self.label]
+                .astype("Float64")
+                .to_numpy(float, na_value=-1)
+            )
             order = order[np.argsort(-labels[order], kind="stable")]
         return np.sort(order[: self.config.tiles])
 
@@ -126,7 +130,9 @@ def pick_label(catalogue: pd.DataFrame, wanted: str | None) -> str | None:
 
 def describe(row: dict[str, Any]) -> str:
     """One line about a look."""
-    text = f"epoch {row['epoch']:g}: feature std {row['feature_std']:.2f}, effective rank {row['rank_me']:.0f}"
+    text = (
+        f"epoch {row['epoch']:g}: feature std {row['feature_std']:.2f}, effective rank {row['rank_me']:.0f}"
+    )
     if "knn_ap" in row:
         text += f", kNN on other volcanoes: AP {row['knn_ap']:.3f} (chance {row['prevalence']:.3f})"
         text += f", AUROC {row['knn_auroc']:.3f}"

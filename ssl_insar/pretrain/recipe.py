@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import difflib
 import hashlib
 import json
@@ -35,7 +36,9 @@ class ModelConfig(_Section):
 
     backbone: str = Field("resnet18", description="name of a timm model")
     size: int = Field(96, ge=32, description="side of the input, px")
-    channels: tuple[str, ...] = Field(("cos", "sin"), description="cos, sin, and optionally coherence")
+    channels: tuple[str, ...] = Field(
+        ("re", "im"), description="[re, im], [cos, sin] or [cos, sin, coherence]"
+    )
 
 
 class HeadConfig(_Section):
@@ -136,7 +139,7 @@ def load(source: str | Path | dict[str, Any], overrides: Sequence[str] = ()) -> 
         UserError: no such recipe, not YAML, an unknown key (with the nearest valid one), a bad value.
     """
     if isinstance(source, dict):
-        name, values = "recipe", dict(source)
+        name, values = "recipe", copy.deepcopy(source)  # overrides must not reach the caller's
     else:
         path = find(source)
         name = path.name

@@ -128,7 +128,9 @@ def pretrain(
         weights_only=True,
     )
     if checkpoints.interrupted and trainer.global_step < total:
-        raise Interrupted(f"stopped at step {trainer.global_step} of {total}; the same command goes on from there")
+        raise Interrupted(
+            f"stopped at step {trainer.global_step} of {total}; the same command goes on from there"
+        )
     return _finish(folder, checkpoint, recipe, archive, plan, module)
 
 
@@ -151,7 +153,9 @@ def _start(
         checkpoint.unlink(missing_ok=True)
         return 0
     if state["archive_digest"] != archive.digest:
-        raise UserError(f"{folder}: this run is of another archive ({state['archive']}); give --out a new folder")
+        raise UserError(
+            f"{folder}: this run is of another archive ({state['archive']}); give --out a new folder"
+        )
     same = state["recipe_hash"] == recipe.hash
     longer = state["recipe_hash_without_length"] == recipe.hash_without_length
     if not same and not (resume and longer):
@@ -177,7 +181,9 @@ def checkpoint_step(checkpoint: Path) -> int:
     try:
         return int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["global_step"])
     except Exception as error:  # torch raises many kinds on a damaged file
-        raise UserError(f"{checkpoint}: damaged checkpoint ({error}); start afresh with --no-resume") from error
+        raise UserError(
+            f"{checkpoint}: damaged checkpoint ({error}); start afresh with --no-resume"
+        ) from error
 
 
 def _write_head(folder: Path, recipe: Recipe, archive: Archive, usable: int, plan: _Plan) -> None:
@@ -268,5 +274,10 @@ def _logger(recipe: Recipe, folder: Path) -> Any:
 def _quiet() -> None:
     """Silence Lightning's hints about what is done here on purpose."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    for text in (".*does not have many workers.*", ".*no `val_dataloader`.*", ".*LeafSpec.*", ".*exceeds max.*"):
+    for text in (
+        ".*does not have many workers.*",
+        ".*no `val_dataloader`.*",
+        ".*LeafSpec.*",
+        ".*exceeds max.*",
+    ):
         warnings.filterwarnings("ignore", text)

@@ -131,7 +131,7 @@ def test_bad_files_are_skipped_with_a_reason(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "in", 4)
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     (folder / "empty.tif").write_bytes(b"")
-    np.save(folder / "small.npy", np.ones((20, 20), np.float32))
+    np.save(folder / "small.npy", np.full((20, 20), -2.5, np.float32))
     np.save(folder / "nothing.npy", np.zeros((64, 64), np.float32))
     report = ingest(folder, tmp_path / "a", tile=64, progress=False)
     assert len(report.archive) == 4

@@ -48,7 +48,9 @@ def test_cut_takes_the_right_pixels() -> None:
     tiles = cut(whole, 32)
     assert [(t.row, t.col) for t in tiles[:2]] == [(2, 3), (2, 35)]
     for tile in tiles:
-        np.testing.assert_array_equal(tile.phase, whole.phase[tile.row : tile.row + 32, tile.col : tile.col + 32])
+        np.testing.assert_array_equal(
+            tile.phase, whole.phase[tile.row : tile.row + 32, tile.col : tile.col + 32]
+        )
         np.testing.assert_allclose(np.angle(tile.phasor), tile.phase, atol=1e-6)
 
 

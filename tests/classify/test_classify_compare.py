@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ssl_insar.archive.groups import PROTOCOLS
 from ssl_insar.classify.compare import GLOBAL, LEAKY_PRIOR, PRIOR, compare, markdown
-from ssl_insar.classify.groups import PROTOCOLS
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

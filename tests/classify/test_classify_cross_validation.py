@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ssl_insar.archive.groups import NotEvaluableError, grouped_folds
 from ssl_insar.classify import cross_validation as cv
 from ssl_insar.classify.cross_validation import Population, evaluate, grouped_scores, scores_over
-from ssl_insar.classify.groups import NotEvaluableError, grouped_folds
 from ssl_insar.classify.linear_probe import LinearProbe, spread_units
 from ssl_insar.classify.metrics import auroc
 from ssl_insar.classify.nulls import splits_by_file

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ssl_insar.archive.groups import NotEvaluableError
 from ssl_insar.classify.few_shot import draws_of, few_shot
-from ssl_insar.classify.groups import NotEvaluableError
 
 
 def test_no_volcano_is_on_both_sides_and_both_sides_hold_positives(world) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from ssl_insar.classify.groups import grouped_folds
+from ssl_insar.archive.groups import grouped_folds
 from ssl_insar.classify.linear_probe import C_GRID, FALLBACK_C, LinearProbe
 from ssl_insar.classify.metrics import average_precision
 from ssl_insar.errors import UserError

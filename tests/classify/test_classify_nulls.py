@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssl_insar.classify.groups import grouped_folds
+from ssl_insar.archive.groups import grouped_folds
 from ssl_insar.classify.metrics import auroc, average_precision
 from ssl_insar.classify.nulls import GLOBAL_STATISTICS, global_statistics, splits_by_file, volcano_prior
 from ssl_insar.phase import phasor

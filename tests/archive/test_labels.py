@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ssl_insar.classify.labels import attach, known, labels_in, read_labels
+from ssl_insar.archive.labels import attach, known, labels_in, read_labels
 from ssl_insar.errors import UserError
 
 
