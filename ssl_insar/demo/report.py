@@ -95,7 +95,8 @@ def _facts(outcome: Outcome) -> dict[str, str]:
 
 def _numbers(path: Path) -> pd.DataFrame:
     """A CSV log as numbers."""
-    return pd.DataFrame(read_rows(path)).apply(pd.to_numeric, errors="coerce")
+    table: pd.DataFrame = pd.DataFrame(read_rows(path)).apply(pd.to_numeric, errors="coerce")
+    return table
 
 
 def _loss(outcome: Outcome, recipe: Recipe) -> Picture | None:

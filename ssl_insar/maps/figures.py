@@ -111,7 +111,8 @@ def scatter_map(
         axes.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2)
         axes.set_title("by label (not used in training)", fontsize=9, color=INK)
     other = figure.add_subplot(1, count, count)
-    dots = other.scatter(*points.T, s=size, c=coherence, cmap="cividis", vmin=0, vmax=1, linewidths=0)
+    x, y = points.T
+    dots = other.scatter(x, y, s=size, c=coherence, cmap="cividis", vmin=0, vmax=1, linewidths=0)
     other.set_title("by mean local coherence", fontsize=9, color=INK)
     bar = figure.colorbar(dots, ax=other, orientation="horizontal", fraction=0.04, pad=0.02, aspect=40)
     bar.ax.tick_params(labelsize=7.5)

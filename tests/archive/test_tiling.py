@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def test_tiles_stay_inside_and_leave_no_tile_sized_hole(length: int, tile: int, 
     assert found[-1] + tile <= length
     # What is left at an edge is never as large as half a tile.
     assert max(found[0], length - tile - found[-1]) <= tile / 2
-    assert all(b - a <= tile for a, b in zip(found, found[1:], strict=False))
+    assert all(b - a <= tile for a, b in pairwise(found))
 
 
 def test_a_crop_slightly_larger_than_a_tile_gives_one_centred_tile() -> None:

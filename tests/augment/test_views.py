@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -224,7 +226,7 @@ def test_turbulence_has_the_spectrum_it_names() -> None:
     def slope(low: float, high: float) -> float:
         edges = torch.logspace(np.log10(low), np.log10(high), 9)
         x, y = [], []
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in pairwise(edges):
             ring = (radius >= a) & (radius < b)
             x.append(float(radius[ring].mean().log()))
             y.append(float(power[ring].mean().log()))

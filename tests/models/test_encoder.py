@@ -152,7 +152,7 @@ def test_damaged_and_absent_encoders_are_refused(encoder: Encoder, tmp_path: Pat
 
 
 def test_unknown_backbone_names_what_is_near() -> None:
-    with pytest.raises(UserError, match="unknown to timm; near it: .*resnet"):
+    with pytest.raises(UserError, match=r"unknown to timm; near it: .*resnet"):
         Encoder("resnet19")
 
 

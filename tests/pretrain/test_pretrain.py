@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +199,7 @@ def test_batches_follow_from_the_step_alone() -> None:
     whole = list(Batches(tiles, 8, 12, seed=3))
     assert list(Batches(tiles, 8, 12, seed=3, start=7)) == whole[7:]
     for epoch in (whole[:5], whole[5:10]):
-        assert sorted(sum(epoch, [])) == list(tiles), "every tile once an epoch"
+        assert sorted(chain.from_iterable(epoch)) == list(tiles), "every tile once an epoch"
     assert whole[:5] != whole[5:10]
     assert list(Batches(tiles, 8, 12, seed=4)) != whole
 

@@ -37,9 +37,9 @@ def test_bad_values_name_the_key_and_the_value() -> None:
 def test_overrides_win_and_may_be_wrong_too() -> None:
     recipe = load({"optim": {"epochs": 3}}, ["optim.epochs=7", "optim.lr=1e-4", "model.channels=[cos, sin]"])
     assert (recipe.optim.epochs, recipe.optim.lr, recipe.model.channels) == (7, 1e-4, ("cos", "sin"))
-    with pytest.raises(UserError, match="did you mean 'optim.lr'"):
+    with pytest.raises(UserError, match=r"did you mean 'optim.lr'"):
         load({}, ["optim.rl=1"])
-    with pytest.raises(UserError, match="write it as section.key=value"):
+    with pytest.raises(UserError, match=r"write it as section.key=value"):
         load({}, ["optim.lr"])
     with pytest.raises(UserError, match="'seed' is not a section"):
         load({"seed": 1}, ["seed.x=2"])
