@@ -184,9 +184,9 @@ def command(
         )
     held = Encoder.load(encoder) if encoder else None
     embedded = _embedded(held, embeddings, tiles)
-    features: dict[str, NDArray[Any]] = {"encoder": embedded.matrix}
+    features: dict[str, NDArray[Any]] = {"encoder": embedded.normalised()}
     if held:
-        features[RANDOM] = held.random_like(seed).embed(tiles).matrix
+        features[RANDOM] = held.random_like(seed).embed(tiles).normalised()
     features[GLOBAL] = statistics_of(tiles)
     rows = compare(features, tiles.catalogue, series, groups.names, seed, protocol)
     values, counts = np.unique(y, return_counts=True)

@@ -36,8 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
     """Yield an empty scratch folder; swap it in for ``path`` if the block succeeds.
 
-    POSIX cannot rename onto a full folder, so the old one steps aside first; `recover_folder`
-    puts it back should the process die between the two renames.
+    POSIX cannot rename onto a full folder, so the old one steps aside first. Should the process die
+    between the two renames, readers find it there (`present_folder`) and the next writer puts it back.
 
     Args:
         path: the folder.
@@ -49,7 +49,7 @@ def replacing_folder(path: Path, marker: str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    recover_folder(path)
+    _recover(path)
     check_replaceable(path, marker)
     scratch = path.with_name(f".{path.name}.new")
     old = _old_name(path)
@@ -73,14 +73,22 @@ def check_replaceable(path: Path, marker: str) -> None:
     Raises:
         UserError: ``path`` is a file or a folder of something else.
     """
-    if path.exists() and not (path / marker).exists() and (not path.is_dir() or any(path.iterdir())):
+    # Hidden files are scratch that a killed writer left.
+    foreign = path.exists() and (not path.is_dir() or any(p.name[0] != "." for p in path.iterdir()))
+    if foreign and not (path / marker).exists():
         raise UserError(f"{path}: holds something else (no {marker}); give --out a new folder")
 
 
-def recover_folder(path: Path) -> None:
-    """Bring back the old folder if a swap was cut off between its two renames."""
+def present_folder(path: Path) -> Path:
+    """Where a reader finds the folder: the old one, if a swap was cut off between its two renames."""
     old = _old_name(Path(path))
-    if old.exists() and not Path(path).exists():
+    return old if old.exists() and not Path(path).exists() else Path(path)
+
+
+def _recover(path: Path) -> None:
+    """Bring back the old folder after such a cut; for writers, of whom there is one at a time."""
+    old = _old_name(path)
+    if old.exists() and not path.exists():
         old.rename(path)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -173,15 +173,17 @@ def local_coherence(z: ComplexArray, window: int = 5) -> FloatArray:
     as they do any coherence estimate without slope compensation.
 
     Shape:
-        (H, W) -> (H, W), float32.
+        (..., H, W) -> the same, float32.
     """
     from scipy.ndimage import uniform_filter
 
+    box = (*(1,) * (z.ndim - 2), window, window)
+
     unit, _ = renormalise(z)
     valid = (unit != 0).astype(np.float32)
-    share = uniform_filter(valid, window, mode="constant")
-    real = uniform_filter(unit.real.astype(np.float32), window, mode="constant")
-    imag = uniform_filter(unit.imag.astype(np.float32), window, mode="constant")
+    share = uniform_filter(valid, box, mode="constant")
+    real = uniform_filter(unit.real.astype(np.float32), box, mode="constant")
+    imag = uniform_filter(unit.imag.astype(np.float32), box, mode="constant")
     length = np.hypot(real, imag) / np.maximum(share, 1.0 / window**2)
     result: FloatArray = (np.minimum(length, 1.0) * valid).astype(np.float32)
     return result

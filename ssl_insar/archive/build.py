@@ -46,6 +46,7 @@ SHARD_SECONDS = 30.0
 """A shard is written when it holds this many tiles or is this old: what a kill can cost."""
 
 
+SETTINGS = "settings.json"
 TOLD = 3
 """Skipped files named while reading; the report counts them all."""
 
@@ -128,13 +129,18 @@ def ingest(
         raise UserError(f"--tile {tile}: a tile needs 16 px or more")
     if stride < 1:
         raise UserError(f"--stride {stride}: must be 1 px or more")
+    if not 0 <= min_valid <= 1:  # also refuses NaN
+        raise UserError(f"--min-valid {min_valid}: is a share, between 0 and 1")
     files = find(sources)
     if labels:
         known_files = dict.fromkeys([*files, *_files_held(folder)])
         check_files(labels, list(known_files), ignore_absent=ignore_absent)
-    _check_settings(folder, tile, stride)
+    settings = {"tile": tile, "stride": stride, "min_valid": min_valid}
+    _check_settings(folder, settings)
     (folder / store.PARTS).mkdir(parents=True, exist_ok=True)
-    write_json(folder / store.PARTS / "settings.json", {"tile": tile, "stride": stride})
+    for scratch in (folder / store.PARTS).glob(".*"):  # of a killed ingest
+        scratch.unlink()
+    write_json(folder / store.PARTS / SETTINGS, settings)
 
     done = _finished_parts(folder)
     known = _known_sources(done)
@@ -246,20 +252,24 @@ class _ShardWriter:
         self._next = max(finished, default=-1) + 1
         self._held: dict[bool, list[_Cut]] = {True: [], False: []}
         self._started = time.monotonic()
-        self._ids: dict[str, str] = {}
+        self._ids: set[str] = set()
+        self._files: set[tuple[str, str]] = set()
         for rows in finished.values():
-            self._ids.update(zip(rows["id"], rows["fingerprint"], strict=True))
+            self._ids.update(rows["id"])
+            self._files.update(zip(rows["file"], rows["fingerprint"], strict=True))
 
     def add(self, path: Path, cut_: _Cut) -> Skipped | None:
         """Take the tiles of one source; a copy of a known file is turned away."""
-        taken = [row["id"] for row in cut_.rows if row["id"] in self._ids]
         content = cut_.rows[0]["fingerprint"]
-        if taken and all(self._ids[tile_id] == content for tile_id in taken):
+        if (path.name, content) in self._files:
             return Skipped(str(path), "same name and content as a file already in the archive")
+        self._files.add((path.name, content))
         for row in cut_.rows:
-            if row["id"] in self._ids:
-                row["id"] = f"{row['id']}_{content[:8]}"
-            self._ids[row["id"]] = content
+            plain, length = row["id"], 8
+            while row["id"] in self._ids:  # another file of that name: its content tells them apart
+                row["id"] = f"{plain}_{content[:length]}"
+                length += 8
+            self._ids.add(row["id"])
         self._held[bool(cut_.rows[0]["wrapped"])].append(cut_)
         self.added += len(cut_.rows)
         size = sum(len(c.rows) for cuts in self._held.values() for c in cuts)
@@ -362,13 +372,13 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _check_settings(folder: Path, tile: int, stride: int) -> None:
+def _check_settings(folder: Path, wanted: dict[str, float]) -> None:
     """An archive is cut one way: other settings need another folder."""
     import json
 
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: is a file; --out needs a folder")
-    settings = folder / store.PARTS / "settings.json"
+    settings = folder / store.PARTS / SETTINGS
     if not settings.exists():
         if folder.is_dir() and any(folder.iterdir()) and not (folder / store.PARTS).is_dir():
             raise UserError(
@@ -376,8 +386,6 @@ def _check_settings(folder: Path, tile: int, stride: int) -> None:
             )
         return
     held = json.loads(settings.read_text(encoding="utf-8"))
-    if (held["tile"], held["stride"]) != (tile, stride):
-        raise UserError(
-            f"{folder}: was cut with --tile {held['tile']} --stride {held['stride']}; "
-            "use the same, or another --out"
-        )
+    if held != wanted:
+        cut_with = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in held.items())
+        raise UserError(f"{folder}: was cut with {cut_with}; use the same, or another --out")

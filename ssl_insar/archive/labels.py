@@ -5,6 +5,7 @@ A blank cell means *unknown*: such a tile is neither positive nor negative and i
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -67,6 +68,11 @@ def read_labels(csv: str | Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:  # parser and decoding errors are ValueErrors
         raise UserError(f"{path}: cannot be read as a CSV ({str(error).splitlines()[0]})") from error
     table.columns = [_plain_column(str(name)) for name in table.columns]
+    # pandas renames a repeated heading to "name.1" before anyone can see it.
+    headings = [_plain_column(name) for name in re.split("[,;\t]", header.strip().replace('"', ""))]
+    repeated = next((name for name in headings if name and headings.count(name) > 1), None)
+    if repeated is not None:
+        raise UserError(f"{path}: the column '{repeated}' stands there twice; keep one")
     key = next((name for name in KEYS if name in table), None)
     if key is None:
         raise UserError(

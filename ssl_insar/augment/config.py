@@ -8,38 +8,57 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Span = tuple[float, float]
 
 
-class _Section(BaseModel):
+def _ascending(span: tuple[float, float]) -> tuple[float, float]:
+    if not span[0] <= span[1]:
+        raise ValueError(f"the first of the two must not be the larger, as in {list(span)}")
+    return span
+
+
+_Positive = Annotated[float, Field(gt=0)]
+_PositiveShare = Annotated[float, Field(gt=0, le=1)]
+Span = Annotated[tuple[_Positive, _Positive], AfterValidator(_ascending)]
+"""From and to, both above 0."""
+ShareSpan = Annotated[tuple[_PositiveShare, _PositiveShare], AfterValidator(_ascending)]
+"""From and to, both above 0 and at most 1."""
+LooksSpan = Annotated[
+    tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], AfterValidator(_ascending)
+]
+"""From and to, both 1 or more."""
+
+
+class Section(BaseModel):
+    """A frozen section of a recipe that refuses unknown keys."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class CropConfig(_Section):
+class CropConfig(Section):
     """Crop and resize. Destroys the class if the signal is cropped away, hence the large areas."""
 
-    area: Span = Field((0.4, 1.0), description="share of the tile's area")
+    area: ShareSpan = Field((0.4, 1.0), description="share of the tile's area")
     stretch: float = Field(1.1, ge=1, description="largest aspect ratio")
 
 
-class FlipConfig(_Section):
+class FlipConfig(Section):
     """Mirror images. Left-right is exactly physical: it toggles ascending and descending."""
 
     left_right: Probability = 0.5
     up_down: Probability = 0.3
 
 
-class RotateConfig(_Section):
+class RotateConfig(Section):
     """Small rotation; the look direction fixes north, so it is kept small."""
 
     p: Probability = 0.5
     degrees: float = Field(15.0, ge=0, le=180)
 
 
-class ElasticConfig(_Section):
+class ElasticConfig(Section):
     """Smooth random displacement; keeps the number of fringes, changes their spacing."""
 
     p: Probability = 0.5
@@ -47,56 +66,56 @@ class ElasticConfig(_Section):
     smoothness: float = Field(28.0, gt=0, description="sigma of the Gaussian that smooths it, px")
 
 
-class OffsetConfig(_Section):
+class OffsetConfig(Section):
     """Another reference pixel: a constant phase. Destroys nothing."""
 
     p: Probability = 1.0
 
 
-class SwapConfig(_Section):
+class SwapConfig(Section):
     """Swap of the two dates: the sign flips. Set p to 0 if inflation and deflation must differ."""
 
     p: Probability = 0.5
 
 
-class RewrapConfig(_Section):
+class RewrapConfig(Section):
     """Over-wrapping by an integer, where it does not alias. Destroys the magnitude."""
 
     p: Probability = 0.2
-    factors: tuple[int, ...] = (2, 3)
+    factors: tuple[Annotated[int, Field(ge=2)], ...] = Field((2, 3), min_length=1)
     aliased: Probability = Field(0.05, description="share of steps that may exceed a quarter cycle")
 
 
-class TurbulenceConfig(_Section):
+class TurbulenceConfig(Section):
     """Turbulent troposphere. Hides weaker deformation: keep it at most 1 rad on real frames."""
 
-    p: Probability = 0.7
-    rms: Span = Field((0.1, 1.0), description="rad, drawn log-uniformly")
+    p: Probability = 0.5
+    rms: Span = Field((0.1, 0.7), description="rad, drawn log-uniformly")
 
 
-class RampConfig(_Section):
+class RampConfig(Section):
     """Orbital ramp. Imitates broad signals."""
 
     p: Probability = 0.5
     fringes: float = Field(0.5, ge=0, description="most fringes across the view, along either axis")
 
 
-class DecorrelationConfig(_Section):
+class DecorrelationConfig(Section):
     """Loss of coherence, by the exact L-look phase noise law."""
 
-    p: Probability = 0.5
-    coherence: Span = (0.4, 0.95)
-    looks: tuple[int, int] = (5, 40)
+    p: Probability = 0.3
+    coherence: ShareSpan = (0.6, 0.95)
+    looks: LooksSpan = (5, 40)
 
 
-class CutoutConfig(_Section):
+class CutoutConfig(Section):
     """A box of no data."""
 
-    p: Probability = 0.5
-    area: Span = Field((0.05, 0.25), description="share of the view")
+    p: Probability = 0.3
+    area: ShareSpan = Field((0.05, 0.25), description="share of the view")
 
 
-class ViewsConfig(_Section):
+class ViewsConfig(Section):
     """All effects of a view, in the order in which they act."""
 
     spacing: float = Field(100.0, gt=0, description="ground distance of the tiles' pixels, m")

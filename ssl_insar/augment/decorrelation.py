@@ -8,28 +8,7 @@ from torch import Tensor, nn
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.config import DecorrelationConfig
 from ssl_insar.augment.draw import Draw
-
-
-def noise_phasor(coherence: Tensor, gamma: Tensor, normal: Tensor) -> Tensor:
-    """Unit phasor of multilooked phase noise.
-
-    With ``g ~ Gamma(L, 1)`` and ``n ~ CN(0, 1)``, ``arg(coh g + sqrt(1 - coh^2) sqrt(g) n)`` has the
-    L-look phase density of Lee et al. (1994) (Hanssen 2001, eq. 4.2.24), exactly.
-
-    Args:
-        coherence: broadcastable to (B, H, W), in [0, 1].
-        gamma: (B, H, W) draws of Gamma(L, 1).
-        normal: (B, H, W, 2) standard normal draws.
-
-    Shape:
-        -> (B, 2, H, W)
-    """
-    # Divided by sqrt(g), which does not change the angle; CN(0, 1) has variance 1/2 a component.
-    strength = coherence * gamma.sqrt()
-    spread = ((1.0 - coherence.square()) / 2.0).sqrt()
-    real = strength + spread * normal[..., 0]
-    imag = spread * normal[..., 1]
-    return fd.renormalise(torch.stack([real, imag], dim=1))[0]
+from ssl_insar.synth.decorrelation import noise_vector
 
 
 class Decorrelation(nn.Module):
@@ -60,7 +39,8 @@ class Decorrelation(nn.Module):
         # torch offers seeded Gamma draws under this private name only (its public distribution
         # uses the global generator, which would break reproducibility).
         gamma = torch._standard_gamma(looks.expand(k, *shape).contiguous(), generator=draw.fields)
-        noise = noise_phasor(coherence, gamma, draw.normal(k, *shape, 2))
+        vector = noise_vector(coherence, gamma, draw.normal(k, *shape, 2))
+        noise, _ = fd.renormalise(torch.stack(vector, dim=1))
         touched = field.index_select(0, chosen)
         real = touched[:, 0] * noise[:, 0] - touched[:, 1] * noise[:, 1]
         imag = touched[:, 0] * noise[:, 1] + touched[:, 1] * noise[:, 0]

@@ -9,19 +9,16 @@ from torch import Tensor
 
 
 class Draw:
-    """Two generators of one seed: parameters on the CPU, noise fields on the device.
+    """Two independent generators of one key: parameters on the CPU, noise fields on the device.
 
     Parameters (who is touched, how strongly) are drawn on the CPU, where choosing a subset needs
     no wait for the device; the fields, which are large, are drawn where they are used.
     """
 
     def __init__(self, device: torch.device, *key: int) -> None:
-        # A hash, because neighbouring seeds of a generator give related streams.
-        digest = hashlib.blake2b(" ".join(map(str, key)).encode(), digest_size=8).digest()
-        seed = int.from_bytes(digest, "little") >> 1
         self.device = device
-        self._parameters = torch.Generator().manual_seed(seed)
-        self.fields = torch.Generator(device).manual_seed(seed)
+        self._parameters = torch.Generator().manual_seed(_seed("parameters", *key))
+        self.fields = torch.Generator(device).manual_seed(_seed("fields", *key))
 
     def uniform(self, n: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """(n,) numbers between ``low`` and ``high``, on the CPU."""
@@ -51,3 +48,9 @@ class Draw:
     def to_device(self, values: Tensor, *shape: int) -> Tensor:
         """Parameters moved to the device, reshaped."""
         return values.view(*shape).to(self.device, non_blocking=True)
+
+
+def _seed(*key: object) -> int:
+    """A seed from a hash: neighbouring seeds, or one seed used twice, give related streams."""
+    digest = hashlib.blake2b(" ".join(map(str, key)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1

@@ -16,7 +16,8 @@ MIN_VALID = 0.5
 """Least share of valid pixels behind an output pixel that has data."""
 MAX_STRAIN = 0.45
 """Largest gradient of an elastic displacement. With all four partial derivatives below 1/2 the
-Jacobian determinant (1 + u_x)(1 + v_y) - u_y v_x stays positive."""
+Jacobian determinant (1 + u_x)(1 + v_y) - u_y v_x stays positive, and so does that of the affine map
+behind it."""
 
 
 def reduce(field: Tensor, size: int) -> tuple[Tensor, Tensor]:
@@ -49,10 +50,23 @@ def sample(mean: Tensor, share: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def whole(mean: Tensor, size: int) -> Tensor:
-    """The grid that takes a whole tile to ``size`` px: what an encoder sees outside training."""
-    steps = (torch.arange(size, device=mean.device, dtype=mean.dtype) * 2 + 1) / size - 1
+    """The grid that takes a whole tile to ``size`` px: what an encoder sees outside training.
+
+    Shape:
+        (B, ...) -> (B, size, size, 2)
+    """
+    return regular(size, mean.device).expand(mean.shape[0], size, size, 2)
+
+
+def regular(size: int, device: torch.device) -> Tensor:
+    """Pixel centres x, y of a ``size`` px square that spans [-1, 1].
+
+    Shape:
+        -> (1, size, size, 2)
+    """
+    steps = (torch.arange(size, device=device) * 2 + 1) / size - 1
     y, x = torch.meshgrid(steps, steps, indexing="ij")
-    return torch.stack([x, y], -1).expand(mean.shape[0], size, size, 2)
+    return torch.stack([x, y], -1).unsqueeze(0)
 
 
 class SamplingGrid(nn.Module):
@@ -76,9 +90,13 @@ class SamplingGrid(nn.Module):
         Shape:
             -> (n, S, S, 2), x and y in [-1, 1]
         """
-        matrix = draw.to_device(self._affine(n, draw), n, 2, 3)
-        grid = F.affine_grid(matrix, [n, 1, self.size, self.size], align_corners=False)
-        return self._warp(grid, draw)
+        affine = self._affine(n, draw)
+        # The warp comes first, in the view's own frame: then its gradient alone decides whether the
+        # map folds, whatever is cropped and turned behind it.
+        share = torch.linalg.det(affine[:, :, :2]).abs().sqrt()
+        warped = self._warp(n, draw.to_device(share, n, 1, 1, 1), draw)
+        matrix = draw.to_device(affine, n, 2, 3)
+        return torch.einsum("nij,nhwj->nhwi", matrix[:, :, :2], warped) + matrix[:, None, None, :, 2]
 
     def _affine(self, n: int, draw: Draw) -> Tensor:
         c = self.config
@@ -97,15 +115,17 @@ class SamplingGrid(nn.Module):
         rows = [cos * half_x, -sin * half_y, shift_x, sin * half_x, cos * half_y, shift_y]
         return torch.stack(rows, -1).view(n, 2, 3)
 
-    def _warp(self, grid: Tensor, draw: Draw) -> Tensor:
+    def _warp(self, n: int, share: Tensor, draw: Draw) -> Tensor:
+        """The view's own grid, for some views warped; ``share`` is the side seen, of the tile's."""
         c = self.config.elastic
-        chosen = draw.choose(grid.shape[0], c.p)
+        grid = regular(self.size, draw.device).expand(n, self.size, self.size, 2)
+        chosen = draw.choose(n, c.p)
         if c.pixels == 0 or len(chosen) == 0:
             return grid
         # Gaussian-smoothed noise, drawn and smoothed on nodes one smoothing length apart, where
         # the Gaussian is five numbers, then interpolated.
         nodes = max(3, round(self.tile / c.smoothness) + 1)
-        kernel = torch.exp(-0.5 * torch.arange(-2.0, 3.0, device=grid.device).square())
+        kernel = torch.exp(-0.5 * torch.arange(-2.0, 3.0, device=draw.device).square())
         noise = draw.normal(2 * len(chosen), 1, nodes + 4, nodes + 4)
         noise = F.conv2d(F.conv2d(noise, kernel.view(1, 1, 1, 5)), kernel.view(1, 1, 5, 1))
         noise = noise.view(len(chosen), 2, nodes, nodes)

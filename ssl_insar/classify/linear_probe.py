@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -17,7 +18,8 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  
 
 from ssl_insar import __version__
 from ssl_insar.archive.groups import NotEvaluableError, grouped_folds, groups_of, is_binary
-from ssl_insar.atomic import recover_folder, replacing_folder
+from ssl_insar.archive.labels import known
+from ssl_insar.atomic import present_folder, replacing_folder
 from ssl_insar.classify.metrics import average_precision
 from ssl_insar.errors import UserError
 from ssl_insar.models.embeddings import Embeddings
@@ -84,7 +86,7 @@ class LinearProbe:
 
         Args:
             X: (n, D) embeddings of labelled tiles, or an `Embeddings` of them.
-            y: (n,) labels: whole numbers or names, none missing.
+            y: (n,) labels: whole numbers or names; missing ones, in a nullable Series, are left out.
             groups: (n,) groups for the inner choice of C; None: by volcano for an `Embeddings`,
                 and each row on its own for a plain matrix.
             population: more rows, without labels, to standardise by: the spread of ten labelled
@@ -94,6 +96,13 @@ class LinearProbe:
             UserError: fewer than two classes, or features that are not finite.
         """
         matrix = _matrix(X)
+        if groups is None:
+            groups = groups_of(X.catalogue) if isinstance(X, Embeddings) else np.arange(len(matrix))
+        if isinstance(y, pd.Series):
+            mask, y = known(y)
+            if not mask.all():
+                population = matrix if population is None else population
+                matrix, groups = matrix[mask], np.asarray(groups)[mask]
         labels = np.asarray(y)
         if labels.shape != (len(matrix),):
             raise ValueError(f"{labels.shape} labels for {len(matrix)} rows")
@@ -110,8 +119,6 @@ class LinearProbe:
         self.encoder_hash_ = X.provenance.encoder_hash if isinstance(X, Embeddings) else None
         self.count_ = len(labels)
         standard = self._standardise(matrix)
-        if groups is None:
-            groups = groups_of(X.catalogue) if isinstance(X, Embeddings) else np.arange(len(labels))
         self.c_ = self.c if self.c is not None else choose_c(standard, codes, np.asarray(groups), self.seed)
         with _few_threads(standard.size):
             model = _logistic(self.c_).fit(standard, codes)
@@ -179,7 +186,7 @@ class LinearProbe:
         Raises:
             UserError: the folder holds something else, which would be lost.
         """
-        folder = Path(path)
+        folder = present_folder(Path(path))
         facts = {
             "format": FORMAT,
             "classes": self.classes_.tolist(),
@@ -201,7 +208,6 @@ class LinearProbe:
             UserError: no such folder, not a classifier, damaged, or a newer format.
         """
         folder = Path(path)
-        recover_folder(folder)
         if not (folder / "probe.json").is_file():
             raise UserError(
                 f"{folder}: no classifier here; make one with: ssl-insar classify fit EMB --out {folder}"
@@ -328,8 +334,8 @@ def _pools() -> ThreadpoolController:
 
 
 def _matrix(X: Features) -> NDArray[Any]:
-    """(n, D) finite features; float16 is widened, because sums over it overflow."""
-    values = np.asarray(X.matrix if isinstance(X, Embeddings) else X)
+    """(n, D) finite features; embeddings as rows of unit length, since their training knew angles only."""
+    values = np.asarray(X.normalised() if isinstance(X, Embeddings) else X)
     if values.ndim != 2:
         raise ValueError(f"features are (n, D), not {values.shape}")
     if values.dtype not in (np.float32, np.float64):

@@ -9,10 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import uniform_filter
 
 from ssl_insar.archive.groups import Fold, grouped_folds, is_binary
-from ssl_insar.phase import renormalise
+from ssl_insar.phase import local_coherence, renormalise
 
 Complex: TypeAlias = NDArray[np.complex64]
 
@@ -120,7 +119,7 @@ def splits_by_file(y: ArrayLike, files: ArrayLike, folds: int = 5, seed: int = 0
 def _statistics(z: Complex) -> NDArray[np.float32]:
     unit, _ = renormalise(z)
     valid = unit != 0
-    coherence = _coherence(unit.astype(np.complex64), valid)
+    coherence = local_coherence(unit.astype(np.complex64), _WINDOW)
     high = (coherence > HIGH_COHERENCE) & valid
     area = np.maximum(valid.sum(axis=(1, 2)), 1)
     columns: list[NDArray[Any]] = [
@@ -138,18 +137,6 @@ def _statistics(z: Complex) -> NDArray[np.float32]:
             np.abs(step.sum(axis=(1, 2), dtype=np.complex128)) / np.maximum(both.sum(axis=(1, 2)), 1)
         )
     return np.stack([*columns, *lengths], axis=1).astype(np.float32)
-
-
-def _coherence(unit: Complex, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Length of the mean unit phasor in a 3 x 3 box, over valid pixels only; see `phase.local_coherence`."""
-    size = (1, _WINDOW, _WINDOW)
-    share = uniform_filter(valid.astype(np.float32), size, mode="constant")
-    real = uniform_filter(unit.real, size, mode="constant")
-    imag = uniform_filter(unit.imag, size, mode="constant")
-    coherence: NDArray[np.float32] = (
-        np.minimum(np.hypot(real, imag) / np.maximum(share, 1 / _WINDOW**2), 1) * valid
-    )
-    return coherence
 
 
 def _moments(

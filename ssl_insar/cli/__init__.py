@@ -80,6 +80,10 @@ def main() -> None:
     except UserError as error:
         click.echo(f"ssl-insar: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"ssl-insar: {where}{error.strerror or error}", err=True)
+        sys.exit(2)
     except (KeyboardInterrupt, click.Abort) as stop:
         click.echo(f"ssl-insar: {str(stop) or 'stopped; the same command goes on where it was'}", err=True)
         sys.exit(INTERRUPTED)

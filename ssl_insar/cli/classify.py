@@ -142,15 +142,16 @@ def _fit_all(
     from ssl_insar.classify import LinearProbe, evaluate
     from ssl_insar.classify.cross_validation import Population, scores_over
 
-    matrix, places = held.matrix[rows], groups[rows]
-    labelled = dataclasses.replace(held, matrix=matrix, catalogue=held.catalogue.iloc[rows])
+    unit, places = held.normalised(), groups[rows]
+    matrix = unit[rows]
+    labelled = dataclasses.replace(held, matrix=held.matrix[rows], catalogue=held.catalogue.iloc[rows])
     probe = LinearProbe(seed=seed).fit(labelled, y, places, held)
     try:
         splits = grouped_folds(y, places, folds, seed)
     except NotEvaluableError as error:
         click.echo(f"warning: not evaluated: {error}", err=True)
         return probe
-    scores = scores_over(matrix, y, places, splits, seed, Population(held.matrix, groups))
+    scores = scores_over(matrix, y, places, splits, seed, Population(unit, groups))
     click.echo(f"\n{len(splits)}-fold cross-validation, no volcano on both sides")
     _print_report(evaluate(y, scores, places, seed=seed))
     return probe
@@ -181,17 +182,18 @@ def _fit_few(
     few = dataclasses.replace(
         held, matrix=held.matrix[rows[picked]], catalogue=held.catalogue.iloc[rows[picked]]
     )
+    unit = held.normalised()
     unseen = np.unique(places[draw.query])
     probe = LinearProbe(c=FALLBACK_C, seed=seed).fit(
-        few, y[picked], population=held.matrix[~np.isin(groups, unseen)]
+        few, y[picked], population=unit[~np.isin(groups, unseen)]
     )
     click.echo(
         f"\nfitted from {count} labels a class at {len(np.unique(places[picked]))} volcanoes, "
         f"scored at {len(unseen)} others"
     )
-    scores = probe.scores(held.matrix[rows[draw.query]])
+    scores = probe.scores(unit[rows[draw.query]])
     _print_report(evaluate(y[draw.query], scores, places[draw.query], seed=seed))
-    again = few_shot(held.matrix[rows], y, places, [count], _FEW_SHOT_DRAWS, seed)[count]
+    again = few_shot(unit[rows], y, places, [count], _FEW_SHOT_DRAWS, seed)[count]
     click.echo(f"AUROC over {_FEW_SHOT_DRAWS - again.skipped} such choices of labels: mean {again}")
     return probe
 

@@ -27,6 +27,7 @@ import click
 @click.option("--ignore-absent", is_flag=True, help="Let the labels name files that are not there.")
 @click.option(
     "--min-valid",
+    type=click.FloatRange(0, 1),
     default=0.05,
     show_default=True,
     help="Leave out tiles with fewer valid pixels (share).",

@@ -6,6 +6,7 @@ the demo's folder is also a worked example. Run again, it goes on where it was.
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ from tqdm import tqdm
 
 from ssl_insar.archive import Archive, ingest
 from ssl_insar.archive.catalogue import LABEL_PREFIX, label_names
+from ssl_insar.atomic import check_replaceable, write_json
 from ssl_insar.demo.budget import epochs_for, epochs_of_run
 from ssl_insar.errors import UserError
 from ssl_insar.models import Embeddings, Encoder
+from ssl_insar.models.encoder import is_finished
 from ssl_insar.pretrain.monitor import pick_label
 from ssl_insar.pretrain.recipe import load
 from ssl_insar.pretrain.run import pretrain
@@ -111,8 +114,17 @@ def run_demo(
     from ssl_insar.demo.report import write_report
 
     out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out}: is a file; --out needs a folder")
+    asked = {
+        "data": str(Path(data).resolve()) if data else None,
+        "labels": str(Path(labels).resolve()) if labels else None,
+        "minutes": minutes,
+        "count": None if data else count,
+        "tile": tile,
+        "seed": seed,
+        "recipe": str(recipe),
+        "overrides": list(overrides),
+    }
+    _claim(out, asked)
     started = time.monotonic()
     source, labels = _data(out, data, labels, count, tile, seed)
     tqdm.write("\n== ingest")
@@ -138,6 +150,25 @@ def run_demo(
     path = write_report(outcome, encoder)
     tqdm.write(f"\nreport: {path}")
     return path
+
+
+def _claim(out: Path, asked: dict[str, Any]) -> None:
+    """Make the folder this demo's own; a folder of another demo is refused, not mixed with.
+
+    Raises:
+        UserError: the folder holds a demo of something else, or no demo.
+    """
+    path = out / "demo.json"
+    check_replaceable(out, path.name)
+    if path.exists():
+        held = json.loads(path.read_text(encoding="utf-8"))
+        other = next((key for key in asked if held.get(key) != asked[key]), None)
+        if other is not None:
+            raise UserError(
+                f"{out}: holds a demo with {other} {held.get(other)}, not {asked[other]}; "
+                "give --out a new folder, or the same options to go on"
+            )
+    write_json(path, asked)
 
 
 def _data(
@@ -171,9 +202,10 @@ def _pretrain(
     recipe = load(
         recipe_name, (f"seed={seed}", *overrides, f"data.batch_size={size}", f"optim.epochs={epochs}")
     )
-    if (folder / "encoder" / "encoder.json").exists():
+    if (folder / "encoder" / "encoder.json").exists() and is_finished(folder):
         encoder = Encoder.load(folder)
-        if encoder.card.about.get("recipe_hash") == recipe.hash:
+        made_of = (encoder.card.about.get("recipe_hash"), encoder.card.about.get("archive_digest"))
+        if made_of == (recipe.hash, outcome.archive.digest):
             tqdm.write(f"{folder}: already trained")
             return encoder
     tqdm.write(f"{epochs} epochs fit into {minutes:g} minutes")
@@ -226,8 +258,8 @@ def _classify(outcome: Outcome, encoder: Encoder, seed: int) -> None:
     y = labels_in(outcome.archive.catalogue, outcome.target)
     random = encoder.random_like(seed).embed(outcome.archive)
     features = {
-        OURS: np.asarray(outcome.embeddings.matrix, np.float32),
-        RANDOM: np.asarray(random.matrix, np.float32),
+        OURS: outcome.embeddings.normalised(),
+        RANDOM: random.normalised(),
         GLOBAL: _statistics(outcome.archive),
     }
     try:

@@ -42,6 +42,8 @@ def write_report(outcome: Outcome, encoder: Encoder) -> Path:
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+    from ssl_insar.classify.nulls import GLOBAL_STATISTICS
+
     environment = Environment(
         loader=PackageLoader("ssl_insar.demo"),
         autoescape=select_autoescape(default=True),
@@ -65,6 +67,7 @@ def write_report(outcome: Outcome, encoder: Encoder) -> Path:
         shots=sorted({n for row in outcome.rows for n in row.few_shot}),
         galleries=[_gallery(g, outcome.target) for g in outcome.galleries],
         map=_map(outcome),
+        statistics=len(GLOBAL_STATISTICS),
     )
     path = outcome.out / "report.html"
     with replacing(path) as scratch:
@@ -149,6 +152,7 @@ def _gallery(gallery: Gallery, target: str | None) -> dict[str, Any]:
 def _verdict(outcome: Outcome) -> list[str]:
     """What the comparison allows one to say, in sentences."""
     from ssl_insar.classify.compare import GLOBAL, LEAKY_PRIOR
+    from ssl_insar.classify.nulls import GLOBAL_STATISTICS
     from ssl_insar.demo.flow import OURS, RANDOM
 
     rows: dict[str, Row] = {row.name: row for row in outcome.rows}
@@ -156,21 +160,22 @@ def _verdict(outcome: Outcome) -> list[str]:
         return [outcome.why_no_scores] if outcome.why_no_scores else []
     ours, null, random = rows[OURS], rows[GLOBAL], rows[RANDOM]
     said = []
+    count = len(GLOBAL_STATISTICS)
     gain = ours.gain
     if gain is not None:
         if gain.low > 0:
             said.append(
-                f"The encoder beats ten global statistics of the phase by {gain.value:+.3f} average "
+                f"The encoder beats {count} global statistics of the phase by {gain.value:+.3f} average "
                 "precision; the interval of the difference lies above zero."
             )
         elif gain.high < 0:
             said.append(
-                f"The encoder is worse than ten global statistics of the phase ({gain.value:+.3f} average "
-                "precision, the whole interval below zero): trained this briefly it is not worth using."
+                f"The encoder is worse than {count} global statistics of the phase ({gain.value:+.3f} "
+                "average precision, the whole interval below zero): trained so briefly it is not worth using."
             )
         else:
             said.append(
-                f"Against ten global statistics of the phase the encoder's average precision differs by "
+                f"Against {count} global statistics of the phase the encoder's average precision differs by "
                 f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]: the interval holds zero, so this "
                 "archive does not show that one is better."
             )

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ssl_insar.archive.catalogue import read_table, write_catalogue
-from ssl_insar.atomic import recover_folder, replacing_folder
+from ssl_insar.atomic import present_folder, replacing_folder
 from ssl_insar.errors import UserError
 
 FORMAT = 1
@@ -82,8 +82,7 @@ class Embeddings:
         Raises:
             UserError: no such folder, not embeddings, a part missing or damaged, or a newer format.
         """
-        folder = Path(path)
-        recover_folder(folder)
+        folder = present_folder(Path(path))
         manifest = read_manifest(folder, "embeddings", "ssl-insar embed RUN ARCHIVE --out")
         if manifest["format"] > FORMAT:
             raise UserError(f"{folder}: written by a newer ssl_insar; upgrade to read it")

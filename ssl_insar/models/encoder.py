@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ssl_insar.archive import Archive
-from ssl_insar.atomic import check_replaceable, recover_folder, replacing_folder
+from ssl_insar.atomic import check_replaceable, present_folder, replacing_folder
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.sampling import reduce, sample, whole
 from ssl_insar.errors import UserError
@@ -220,11 +220,11 @@ class Encoder(nn.Module):
         from safetensors.torch import load_file
 
         given = Path(path)
+        if not is_finished(given):
+            raise UserError(f"{given}: this run has not finished; run the same ssl-insar pretrain again")
         folder = given if (given / CARD).exists() else given / "encoder"
-        recover_folder(folder)
+        folder = present_folder(folder)
         if not (folder / CARD).exists():
-            if (given / "recipe.yaml").exists():
-                raise UserError(f"{given}: this run has not finished; run the same ssl-insar pretrain again")
             raise UserError(f"{given}: no encoder here; give a run folder made by ssl-insar pretrain")
         try:
             card = json.loads((folder / CARD).read_text(encoding="utf-8"))
@@ -259,6 +259,22 @@ class Encoder(nn.Module):
             features = self(x)
         result: NDArray[np.float32] = features.float().cpu().numpy()
         return result
+
+
+def is_finished(run: Path) -> bool:
+    """Whether a run folder's encoder is its result; True for a folder that is no run at all.
+
+    While a run is under way, an encoder in its folder is of an earlier one.
+
+    Raises:
+        UserError: the run's state is damaged.
+    """
+    try:
+        return bool(json.loads((run / "run.json").read_text(encoding="utf-8")).get("finished", False))
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{run / 'run.json'}: damaged ({error}); pretrain again") from error
 
 
 class _Work:

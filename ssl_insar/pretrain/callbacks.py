@@ -34,7 +34,13 @@ class Progress(pl.Callback):
         self.shown = shown
         self._bar: tqdm[Any] | None = None
         self._log: CsvLog | None = None
-        self._began = self._last = 0.0
+        self._began = self._last = self._lr = 0.0
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the rate that this step will use; at its end the schedule has moved on."""
+        self._lr = float(trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Open bar and log."""
@@ -53,7 +59,7 @@ class Progress(pl.Callback):
         if not math.isfinite(loss):
             raise UserError(
                 f"the loss became {loss} at step {step}; lower optim.lr or set precision=32, "
-                "and run the same command again: it goes on from the last checkpoint"
+                "and start afresh with --no-resume"
             )
         if self._log is None or self._bar is None:
             return
@@ -61,7 +67,7 @@ class Progress(pl.Callback):
         rate = self.images / max(now - self._last, 1e-9)
         self._last = now
         epoch = step // module.steps_per_epoch
-        lr = trainer.optimizers[0].param_groups[0]["lr"]
+        lr = self._lr
         row = {
             "step": step,
             "epoch": epoch,

@@ -1,7 +1,7 @@
 """SimCLR on phasors: the whole training step, top to bottom.
 
 Chen et al. (2020), "A Simple Framework for Contrastive Learning of Visual Representations". What
-differs: two channels (cosine and sine of the phase), and views that obey radar physics.
+differs: the input is the multilooked phasor, and the views that obey radar physics.
 """
 
 from __future__ import annotations

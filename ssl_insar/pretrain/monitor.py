@@ -76,13 +76,14 @@ class Monitor:
             labels = table[LABEL_PREFIX + self.label]
             known = labels.notna().to_numpy()
             positive = (labels[known].astype(float) > 0).to_numpy()
-            groups = groups_of(table[known])
-            scores = knn_scores(features[known], positive, groups, self.config.neighbours)
-            row |= {
-                "knn_ap": float(average_precision_score(positive, scores)),
-                "knn_auroc": float(roc_auc_score(positive, scores)),
-                "prevalence": float(positive.mean()),
-            }
+            if 0 < positive.sum() < len(positive):
+                groups = groups_of(table[known])
+                scores = knn_scores(features[known], positive, groups, self.config.neighbours)
+                row |= {
+                    "knn_ap": float(average_precision_score(positive, scores)),
+                    "knn_auroc": float(roc_auc_score(positive, scores)),
+                    "prevalence": float(positive.mean()),
+                }
         if self._log:
             self._log.write(row)
         if self.shown:
@@ -100,16 +101,13 @@ class Monitor:
         return np.concatenate([encoder.embed_tiles(self.archive, batch) for batch in batches])
 
     def _choose(self, seed: int) -> NDArray[np.int64]:
-        """A fixed sample of tiles; labelled ones first, all positives among them."""
+        """A fixed sample: labelled tiles first, their shares as in the archive."""
         rng = np.random.default_rng((seed, 7))
         order = rng.permutation(len(self.archive))
         if self.label is not None:
-            labels = (
-                self.archive.catalogue[LABEL_PREFIX + self.label]
-                .astype("Float64")
-                .to_numpy(float, na_value=-1)
-            )
-            order = order[np.argsort(-labels[order], kind="stable")]
+            known = self.archive.catalogue[LABEL_PREFIX + self.label].notna().to_numpy()
+            # Stable: within the labelled the order stays random, so the prevalence is the archive's.
+            order = order[np.argsort(~known[order], kind="stable")]
         return np.sort(order[: self.config.tiles])
 
 

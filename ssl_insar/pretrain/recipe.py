@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from ssl_insar.augment.config import ViewsConfig
+from ssl_insar.augment.config import Section, ViewsConfig
 from ssl_insar.errors import UserError
 
+_NO_BEARING: Any = {"name": True, "monitor": True, "checkpoint": True, "log": True, "data": {"workers"}}
+"""Keys that do not change what a run computes."""
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-class DataConfig(_Section):
+class DataConfig(Section):
     """Which tiles, and how many at a time."""
 
     batch_size: int = Field(128, ge=2, description="tiles a step, over all processes")
@@ -31,7 +30,7 @@ class DataConfig(_Section):
     workers: int = Field(0, ge=0, description="loading processes; 0 is best for a local archive")
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """Backbone and what it sees."""
 
     backbone: str = Field("resnet18", description="name of a timm model")
@@ -41,7 +40,7 @@ class ModelConfig(_Section):
     )
 
 
-class HeadConfig(_Section):
+class HeadConfig(Section):
     """Projection head; thrown away after training."""
 
     hidden: int = Field(512, ge=1)
@@ -49,14 +48,14 @@ class HeadConfig(_Section):
     layers: int = Field(2, ge=2)
 
 
-class ObjectiveConfig(_Section):
+class ObjectiveConfig(Section):
     """The contrastive loss."""
 
     name: Literal["simclr"] = "simclr"
     temperature: float = Field(0.2, gt=0)
 
 
-class OptimConfig(_Section):
+class OptimConfig(Section):
     """Optimiser and schedule."""
 
     name: Literal["adamw", "lars"] = "adamw"
@@ -67,7 +66,7 @@ class OptimConfig(_Section):
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0: no clipping")
 
 
-class MonitorConfig(_Section):
+class MonitorConfig(Section):
     """What is watched while training."""
 
     every_epochs: int = Field(5, ge=1)
@@ -76,20 +75,20 @@ class MonitorConfig(_Section):
     neighbours: int = Field(20, ge=1)
 
 
-class CheckpointConfig(_Section):
+class CheckpointConfig(Section):
     """How much work a kill can cost."""
 
     every_minutes: float = Field(2.0, gt=0)
 
 
-class LogConfig(_Section):
+class LogConfig(Section):
     """Where the numbers go besides the CSV files."""
 
     wandb: Literal["off", "offline", "online"] = "off"
     project: str = "ssl_insar"
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """Everything that decides what a run computes.
 
     `load` reads one from YAML, by path or by name.
@@ -108,20 +107,21 @@ class Recipe(_Section):
     checkpoint: CheckpointConfig = CheckpointConfig()
     log: LogConfig = LogConfig()
 
+    @field_validator("precision", mode="before")
+    @classmethod
+    def _precision_as_text(cls, value: Any) -> Any:
+        return str(value) if value == 32 else value  # YAML reads a bare 32 as a number
+
     @property
     def hash(self) -> str:
-        """Hash of all that bears on the result; where it is logged and how often does not."""
-        return _hash(self.model_dump(mode="json", exclude={"name", "monitor", "checkpoint", "log"}))
+        """Hash of all that bears on the result; where it is logged and how it is loaded does not."""
+        return _hash(self.model_dump(mode="json", exclude=_NO_BEARING))
 
     @property
     def hash_without_length(self) -> str:
         """`hash` without the number of epochs, which a resumed run may change."""
-        return _hash(
-            self.model_dump(
-                mode="json",
-                exclude={"name": True, "monitor": True, "checkpoint": True, "log": True, "optim": {"epochs"}},
-            )
-        )
+        without = {**_NO_BEARING, "optim": {"epochs"}}
+        return _hash(self.model_dump(mode="json", exclude=without))
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults written out."""

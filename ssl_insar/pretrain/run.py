@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import torch
 
 from ssl_insar import __version__
 from ssl_insar.archive import Archive
-from ssl_insar.atomic import replacing, write_json
+from ssl_insar.atomic import check_replaceable, replacing, write_json
 from ssl_insar.errors import UserError
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models import Encoder
@@ -82,17 +83,21 @@ def pretrain(
     checkpoint = folder / "checkpoints" / "last.ckpt"
     start = _start(folder, checkpoint, recipe, archive, resume, total)
     plan = _Plan(start, total, per_epoch)
+    if (_state(folder) or {}).get("finished") and start >= total and resume is not False:
+        if progress:
+            print(f"{folder}: already finished; --resume --set optim.epochs=N trains longer", flush=True)
+        return Encoder.load(folder)
     if start and progress:
         print(f"{folder}: going on at step {start} of {total}", flush=True)
-    _write_head(folder, recipe, archive, len(tiles), plan)
-    if start >= total:
-        return _finish(folder, checkpoint, recipe, archive, plan)
-
     keep_freed_memory()
     _quiet()
     pl.seed_everything(recipe.seed, verbose=False)
+    # What can fail comes before the folder is claimed, so that a mistake can be put right.
     module = SimCLR(recipe, archive.tile, per_epoch)
     monitor = Monitor(archive, recipe.monitor, folder, recipe.seed, shown=progress)
+    _write_head(folder, recipe, archive, len(tiles), plan)
+    if start >= total:
+        return _finish(folder, checkpoint, recipe, archive, plan)
     checkpoints = Checkpoints(checkpoint, recipe.checkpoint.every_minutes, total)
     trainer = pl.Trainer(
         max_steps=total,
@@ -105,7 +110,7 @@ def pretrain(
             checkpoints,
         ],
         logger=_logger(recipe, folder),
-        sync_batchnorm=torch.cuda.is_available(),
+        devices=1,
         use_distributed_sampler=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -144,13 +149,13 @@ def _start(
     """
     state = _state(folder)
     if state is None:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder}: holds other files and is no run; give --out a new folder")
+        check_replaceable(folder, STATE)
         if resume:
             raise UserError(f"{folder}: no run to resume; leave --resume out to start one")
         return 0
     if resume is False:
         checkpoint.unlink(missing_ok=True)
+        shutil.rmtree(folder / "encoder", ignore_errors=True)
         return 0
     if state["archive_digest"] != archive.digest:
         raise UserError(
@@ -161,13 +166,7 @@ def _start(
     if not same and not (resume and longer):
         how = "add --resume to go on with another number of epochs" if longer else "give --out a new folder"
         raise UserError(f"{folder}: this run has another recipe (see its recipe.yaml); {how}, or --no-resume")
-    step = checkpoint_step(checkpoint)
-    if step >= total and state.get("finished") and not resume:
-        raise UserError(
-            f"{folder}: this run is finished; to train longer: --resume --set optim.epochs=N, "
-            "to start afresh: --no-resume, or give --out a new folder"
-        )
-    return min(step, total)
+    return min(checkpoint_step(checkpoint), total)
 
 
 def checkpoint_step(checkpoint: Path) -> int:
@@ -188,10 +187,6 @@ def checkpoint_step(checkpoint: Path) -> int:
 
 def _write_head(folder: Path, recipe: Recipe, archive: Archive, usable: int, plan: _Plan) -> None:
     """The files that say what this run is."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "checkpoints").mkdir(exist_ok=True)
-    with replacing(folder / "recipe.yaml") as scratch:
-        scratch.write_text(recipe.to_yaml(), encoding="utf-8")
     state = {
         "recipe": recipe.name,
         "recipe_hash": recipe.hash,
@@ -205,7 +200,10 @@ def _write_head(folder: Path, recipe: Recipe, archive: Archive, usable: int, pla
         "ssl_insar": __version__,
         "finished": False,
     }
-    write_json(folder / STATE, state)
+    write_json(folder / STATE, state)  # first: it makes the folder a run, whatever follows
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    with replacing(folder / "recipe.yaml") as scratch:
+        scratch.write_text(recipe.to_yaml(), encoding="utf-8")
 
 
 def _finish(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ssl_insar.archive.catalogue import read_catalogue, write_catalogue
 from ssl_insar.archive.store import read_manifest as read_archive_manifest
-from ssl_insar.atomic import check_replaceable, recover_folder, replacing_folder
+from ssl_insar.atomic import check_replaceable, present_folder, replacing_folder
 from ssl_insar.errors import UserError
 from ssl_insar.models.embeddings import FORMAT as EMBEDDINGS_FORMAT
 from ssl_insar.models.embeddings import Embeddings, Provenance, read_manifest, unit_rows
@@ -99,7 +99,7 @@ class Index:
                 folder at ``path`` that holds something else, or no FAISS.
         """
         faiss = import_faiss()
-        folder = Path(path)
+        folder = present_folder(Path(path))
         check_replaceable(folder, "index.faiss")
         _check_vectors(embeddings)
         built = backend.build(embeddings.matrix, exact_up_to)
@@ -134,7 +134,6 @@ class Index:
         """
         faiss = import_faiss()
         folder = Path(path)
-        recover_folder(folder)
         manifest = read_manifest(folder, "an index", _HOW)
         if manifest.get("kind") != "index":
             raise UserError(f"{folder}: holds no index; make one with: {_HOW} {folder}")

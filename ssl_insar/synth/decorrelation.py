@@ -31,14 +31,25 @@ def phase_noise(coherence: Tensor, looks: float, *, generator: torch.Generator |
         ValueError: ``looks`` is below 1.
     """
     intensity = gamma_samples(coherence, looks, generator=generator)
-    spread = torch.sqrt((1 - coherence.square()) * intensity / 2)
-    real = spread * torch.randn(
-        coherence.shape, generator=generator, dtype=coherence.dtype, device=coherence.device
+    normal = torch.randn(
+        (*coherence.shape, 2), generator=generator, dtype=coherence.dtype, device=coherence.device
     )
-    imag = spread * torch.randn(
-        coherence.shape, generator=generator, dtype=coherence.dtype, device=coherence.device
-    )
-    return torch.atan2(imag, real + coherence * intensity)
+    real, imag = noise_vector(coherence, intensity, normal)
+    return torch.atan2(imag, real)
+
+
+def noise_vector(coherence: Tensor, intensity: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary part of a number whose argument is the phase noise.
+
+    The formula above divided by the root of the intensity, which leaves the argument alone.
+
+    Args:
+        coherence: in [0, 1], broadcastable to the intensity.
+        intensity: draws of Gamma(L, 1), any shape.
+        normal: standard normal draws, the shape of the intensity and a last dimension of 2.
+    """
+    spread = ((1 - coherence.square()) / 2).sqrt()
+    return coherence * intensity.sqrt() + spread * normal[..., 0], spread * normal[..., 1]
 
 
 def gamma_samples(

@@ -127,6 +127,28 @@ def test_the_same_name_with_other_content_is_another_tile(tmp_path: Path) -> Non
     assert table["id"].is_unique
 
 
+def test_a_name_in_three_folders_twice_with_one_content(tmp_path: Path) -> None:
+    """The copy of the *second* owner of a name is a copy too, and a touched file is no new tile."""
+    one, two = write_frames(tmp_path / "one", 1, seed=0), write_frames(tmp_path / "two", 1, seed=1)
+    three = write_frames(tmp_path / "three", 1, seed=1)
+    report = ingest([one, two, three], tmp_path / "a", tile=64, progress=False)
+    assert (len(report.archive), len(report.skipped)) == (2, 1)
+    for path in two.glob("*.npy"):
+        os.utime(path)
+    again = ingest([one, two], tmp_path / "a", tile=64, progress=False)
+    assert len(again.archive) == 2
+    assert again.archive.catalogue["id"].is_unique
+
+
+def test_scratch_of_a_killed_ingest_is_swept(tmp_path: Path) -> None:
+    folder = write_frames(tmp_path / "in", 2)
+    left = tmp_path / "a" / "parts" / ".00000.phase.4711.npy"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half a shard")
+    ingest(folder, tmp_path / "a", tile=64, progress=False)
+    assert not left.exists()
+
+
 def test_bad_files_are_skipped_with_a_reason(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "in", 4)
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
@@ -150,6 +172,7 @@ def test_bad_files_are_skipped_with_a_reason(tmp_path: Path) -> None:
         (lambda p: ingest(p / "absent", p / "a"), "no such file or folder"),
         (lambda p: ingest(str(p / "*.xyz"), p / "a"), "matches no file"),
         (lambda p: ingest(p, p / "a", tile=8), "16 px"),
+        (lambda p: ingest(p, p / "a", min_valid=float("nan")), "is a share"),
         (lambda p: (p / "sub").mkdir() or ingest(p / "sub", p / "a"), "no .png, .tif or .npy file"),
     ],
 )
@@ -168,7 +191,7 @@ def test_nothing_readable_is_an_error_that_names_the_first(tmp_path: Path) -> No
 def test_another_tile_size_needs_another_folder(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "in", 2)
     ingest(folder, tmp_path / "a", tile=64, progress=False)
-    with pytest.raises(UserError, match="was cut with --tile 64"):
+    with pytest.raises(UserError, match="was cut with --tile 64 --stride 64"):
         ingest(folder, tmp_path / "a", tile=32, progress=False)
 
 

@@ -184,3 +184,25 @@ def test_labels_that_came_with_the_archive(catalogue) -> None:
 def test_rows_of_a_filtered_catalogue_are_counted_from_zero(catalogue, csv) -> None:
     labels = attach(catalogue.iloc[2:], csv("file,deformation\nb.png,1\none/c.png,0\n"))
     assert labels.tolist() == [1, 0, pd.NA]
+
+
+@pytest.mark.parametrize("head", ["file,file,deformation", "file,deformation,deformation"])
+def test_a_column_that_stands_there_twice_is_refused(csv, head: str) -> None:
+    with pytest.raises(UserError, match="stands there twice"):
+        read_labels(csv(f"{head}\na.png,1,0\n"))
+
+
+def test_join_takes_facts_labels_and_measurements_and_leaves_blanks(catalogue: pd.DataFrame, csv) -> None:
+    from ssl_insar.archive.labels import join
+
+    table = catalogue.assign(volcano=None)
+    path = csv("file,volcano,deformation,peak_m,published_split\na.png,etna,1,0.25,test\nb.png,,,,\n")
+    joined = join(table, path)
+    assert joined["volcano"].tolist()[:2] == ["etna", "etna"]
+    assert joined["volcano"].isna().tolist()[2:] == [True, True, True]
+    assert joined["label_deformation"].tolist()[:2] == [1, 1]
+    assert joined["label_deformation"].isna().tolist() == [False, False, True, True, True]
+    assert joined["label_peak_m"][0] == 0.25
+    assert "label_published_split" not in joined
+    again = join(joined, csv("file,deformation\nb.png,0\n"))
+    assert again["label_deformation"].tolist()[:3] == [1, 1, 0]

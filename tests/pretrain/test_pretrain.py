@@ -71,16 +71,19 @@ def dies(self, trainer, *rest):
 callbacks.Progress.on_train_batch_end = dies
 import json
 try:
-    pretrain(json.loads(sys.argv[5]), sys.argv[1], sys.argv[2], progress=False)
+    resume = {"None": None, "False": False}[sys.argv[6]]
+    pretrain(json.loads(sys.argv[5]), sys.argv[1], sys.argv[2], resume=resume, progress=False)
 except KeyboardInterrupt as stop:
     print(stop); sys.exit(130)
 """
 
 
-def run_and_kill(archive: Path, out: Path, step: int, how: str, recipe: dict[str, Any]) -> int:
+def run_and_kill(
+    archive: Path, out: Path, step: int, how: str, recipe: dict[str, Any], resume: bool | None = None
+) -> int:
     import json
 
-    arguments = [str(archive), str(out), str(step), how, json.dumps(recipe)]
+    arguments = [str(archive), str(out), str(step), how, json.dumps(recipe), str(resume)]
     return subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False).returncode
 
 
@@ -130,14 +133,43 @@ def test_resume_with_more_epochs_follows_the_new_schedule(
     rows = read_rows(out / "loss.csv")
     assert [int(r["step"]) for r in rows] == list(range(15))
     schedule = Schedule(OptimConfig(**(TINY["optim"] | {"epochs": 5})), 3)
-    # The rate in the log is the one set for the next step.
-    assert float(rows[9]["lr"]) == pytest.approx(1e-3 * schedule(10), rel=1e-4)
+    assert float(rows[9]["lr"]) == pytest.approx(1e-3 * schedule(9), rel=1e-4)
     assert float(rows[8]["lr"]) < float(rows[9]["lr"]), "the old schedule had ended"
 
 
-def test_a_finished_run_is_not_trained_again_by_accident(run_path: Path, archive_path: Path) -> None:
-    with pytest.raises(UserError, match="is finished; to train longer: --resume"):
-        pretrain(TINY, archive_path, run_path, progress=False)
+def test_a_finished_run_is_not_trained_again(run_path: Path, archive_path: Path) -> None:
+    before = (run_path / "loss.csv").stat().st_mtime_ns
+    assert pretrain(TINY, archive_path, run_path, progress=False).hash == Encoder.load(run_path).hash
+    assert (run_path / "loss.csv").stat().st_mtime_ns == before
+
+
+def test_a_mistake_does_not_claim_the_folder(archive_path: Path, tmp_path: Path) -> None:
+    for wrong in ("model.backbone=resnet81", "monitor.label=nope"):
+        with pytest.raises(UserError):
+            pretrain(TINY, archive_path, tmp_path / "run", overrides=[wrong], progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_resume_starts_afresh_and_never_serves_the_old_encoder(
+    run_path: Path, archive_path: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(run_path, tmp_path / "run")
+    recipe = TINY | {"seed": 9}
+    assert run_and_kill(archive_path, out, 2, "SIGKILL", recipe, resume=False) == -signal.SIGKILL
+    with pytest.raises(UserError, match="has not finished"):
+        Encoder.load(out)
+    fresh = pretrain(recipe, archive_path, out, progress=False)
+    assert fresh.hash != Encoder.load(run_path).hash
+
+
+def test_the_monitor_samples_at_the_archive_s_prevalence(archive_path: Path, tmp_path: Path) -> None:
+    from ssl_insar.pretrain.monitor import Monitor
+    from ssl_insar.pretrain.recipe import MonitorConfig
+
+    archive = Archive.open(archive_path)
+    monitor = Monitor(archive, MonitorConfig(tiles=30), tmp_path, seed=0)
+    share = archive.catalogue["label_deformation"].iloc[monitor.sample].mean()
+    assert 0.15 < share < 0.55, "a third of the tiles is positive, whatever the size of the sample"
 
 
 def test_a_folder_of_another_run_or_of_something_else_is_refused(
@@ -149,7 +181,7 @@ def test_a_folder_of_another_run_or_of_something_else_is_refused(
         pretrain(TINY, archive_path, run_path, overrides=["optim.epochs=9"], progress=False)
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match="holds other files"):
+    with pytest.raises(UserError, match="holds something else"):
         pretrain(TINY, archive_path, tmp_path / "x", progress=False)
     with pytest.raises(UserError, match="no run to resume"):
         pretrain(TINY, archive_path, tmp_path / "new", resume=True, progress=False)
@@ -251,8 +283,10 @@ def test_a_log_cut_off_in_mid_line_is_mended(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_the_run(archive_path: Path, tmp_path: Path) -> None:
     began = time.monotonic()
-    with pytest.raises(UserError, match="the loss became nan at step"):
-        pretrain(
-            TINY, archive_path, tmp_path / "r", overrides=["optim.lr=1e30", "optim.clip=0"], progress=False
-        )
+    wrong = ["optim.lr=1e30", "optim.clip=0"]
+    with pytest.raises(
+        UserError, match=r"the loss became (nan|inf) .*precision=32, and start afresh"
+    ):
+        pretrain(TINY, archive_path, tmp_path / "r", overrides=wrong, progress=False)
     assert time.monotonic() - began < 60
+    pretrain(TINY, archive_path, tmp_path / "r", overrides=["precision=32"], resume=False, progress=False)

@@ -34,6 +34,24 @@ def test_bad_values_name_the_key_and_the_value() -> None:
         load({"views": {"swap": {"p": 1.5}}})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rewrap": {"factors": []}},
+        {"rewrap": {"factors": [0]}},
+        {"turbulence": {"rms": [0, 1]}},
+        {"turbulence": {"rms": [1, 0.5]}},
+        {"decorrelation": {"coherence": [0.5, 1.5]}},
+        {"decorrelation": {"looks": [0, 5]}},
+        {"crop": {"area": [0, 0.1]}},
+        {"cutout": {"area": [0.3, 0.1]}},
+    ],
+)
+def test_views_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=r"views\."):
+        load({"views": wrong})
+
+
 def test_overrides_win_and_may_be_wrong_too() -> None:
     recipe = load({"optim": {"epochs": 3}}, ["optim.epochs=7", "optim.lr=1e-4", "model.channels=[cos, sin]"])
     assert (recipe.optim.epochs, recipe.optim.lr, recipe.model.channels) == (7, 1e-4, ("cos", "sin"))
@@ -71,6 +89,8 @@ def test_hash_follows_what_bears_on_the_result() -> None:
     recipe = load("simclr-cpu")
     assert load("simclr-cpu", ["monitor.every_epochs=2", "log.wandb=offline"]).hash == recipe.hash
     assert load("simclr-cpu", ["seed=1"]).hash != recipe.hash
+    assert load("simclr-cpu", ["data.workers=3"]).hash == recipe.hash
+    assert load("simclr-cpu", ["precision=32"]).precision == "32"
     longer = load("simclr-cpu", ["optim.epochs=77"])
     assert longer.hash != recipe.hash
     assert longer.hash_without_length == recipe.hash_without_length
