@@ -73,8 +73,10 @@ def check_replaceable(path: Path, marker: str) -> None:
     Raises:
         UserError: ``path`` is a file or a folder of something else.
     """
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: is a file; --out needs a folder")
     # Hidden files are scratch that a killed writer left.
-    foreign = path.exists() and (not path.is_dir() or any(p.name[0] != "." for p in path.iterdir()))
+    foreign = path.exists() and any(p.name[0] != "." for p in path.iterdir())
     if foreign and not (path / marker).exists():
         raise UserError(f"{path}: holds something else (no {marker}); give --out a new folder")
 

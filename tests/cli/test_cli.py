@@ -216,3 +216,18 @@ def test_ctrl_c_during_ingest_says_how_to_go_on(tmp_path: Path) -> None:
     assert "the same command goes on" in err
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     shutil.rmtree(folder)
+
+
+def test_an_output_below_a_file_is_one_line_too(
+    cli, frames: Path, run_path: Path, archive_path: Path
+) -> None:
+    below = frames / "labels.csv" / "x"
+    refused(cli("ingest", frames, "--out", below, "--tile", 64), "labels.csv")
+    refused(cli("embed", run_path, archive_path, "--out", below), "labels.csv")
+
+
+def test_a_demo_does_not_mix_with_another(cli, tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "demo.json").write_text('{"data": null, "minutes": 3.0}')
+    result = cli("demo", "--out", tmp_path / "demo", "--data", tmp_path)
+    refused(result, "holds a demo with data None", "--out a new folder")

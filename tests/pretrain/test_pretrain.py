@@ -284,9 +284,7 @@ def test_a_log_cut_off_in_mid_line_is_mended(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_run(archive_path: Path, tmp_path: Path) -> None:
     began = time.monotonic()
     wrong = ["optim.lr=1e30", "optim.clip=0"]
-    with pytest.raises(
-        UserError, match=r"the loss became (nan|inf) .*precision=32, and start afresh"
-    ):
+    with pytest.raises(UserError, match=r"the loss became (nan|inf) .*precision=32, and start afresh"):
         pretrain(TINY, archive_path, tmp_path / "r", overrides=wrong, progress=False)
     assert time.monotonic() - began < 60
     pretrain(TINY, archive_path, tmp_path / "r", overrides=["precision=32"], resume=False, progress=False)
