@@ -16,7 +16,6 @@ settings.load_profile("ssl_insar")
 
 # No test may reach for a network account or an update server.
 os.environ.setdefault("WANDB_MODE", "offline")
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

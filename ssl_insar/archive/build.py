@@ -41,8 +41,8 @@ from ssl_insar.errors import UserError
 from ssl_insar.progress import bar
 from ssl_insar.readers import read
 
-SHARD_TILES = 2048
-SHARD_SECONDS = 30.0
+SHARD_TILES = 1024
+SHARD_SECONDS = 10.0
 """A shard is written when it holds this many tiles or is this old: what a kill can cost."""
 
 

@@ -21,6 +21,9 @@ MANIFEST = "archive.json"
 CATALOGUE = "catalogue.parquet"
 PARTS = "parts"
 
+MOST_MAPS = 400
+"""Shards mapped at once: each holds a file descriptor, and 1,024 of those is a common limit."""
+
 _COS_SIN = np.exp(2j * np.pi * np.arange(256) / 256).astype(np.complex64)
 """Unit phasor of each of the 256 wrapped phase counts."""
 
@@ -142,7 +145,11 @@ class Archive:
 
     def _map(self, part: int, what: str) -> NDArray[Any]:
         key = (part, what)
-        if key not in self._maps:
+        if key in self._maps:
+            self._maps[key] = self._maps.pop(key)  # most recently used last
+        else:
+            if len(self._maps) >= MOST_MAPS:
+                self._maps.pop(next(iter(self._maps)))
             path = part_file(self.path, part, what)
             try:
                 self._maps[key] = np.load(path, mmap_mode="r", allow_pickle=False)

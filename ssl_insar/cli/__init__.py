@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
@@ -68,8 +67,6 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line; a `UserError` becomes one line and exit code 2."""
-    # albumentations and wandb must not phone home unasked.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     try:
         group.main(standalone_mode=False)
     except click.exceptions.Exit as stop:

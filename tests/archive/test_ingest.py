@@ -280,6 +280,18 @@ def test_shards_do_not_change_what_is_stored(tmp_path: Path, monkeypatch: pytest
     same(whole, split)
 
 
+def test_more_shards_than_may_be_mapped_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ssl_insar.archive import store
+
+    folder = write_frames(tmp_path / "in", 12)
+    whole = ingest(folder, tmp_path / "a", tile=64, progress=False).archive
+    monkeypatch.setattr(build_module, "SHARD_TILES", 1)
+    monkeypatch.setattr(store, "MOST_MAPS", 3)
+    split = ingest(folder, tmp_path / "b", tile=64, progress=False).archive
+    same(whole, split)
+    assert len(split._maps) <= 3
+
+
 def test_position_of_an_absent_tile(archive_path: Path) -> None:
     archive = Archive.open(archive_path)
     assert archive.position(archive.catalogue["id"][7]) == 7
