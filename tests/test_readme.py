@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import TINY
+from made import TINY
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 

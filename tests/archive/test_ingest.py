@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import fringes, write_frames
+from made import fringes, write_frames
 
 from ssl_insar import phase as ph
 from ssl_insar.archive import Archive, ingest

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from conftest import fringes
+from made import fringes
 
 from ssl_insar import phase as ph
 from ssl_insar.augment import Views, ViewsConfig

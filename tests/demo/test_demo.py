@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import write_frames
+from made import write_frames
 
 from ssl_insar.demo import run_demo
 

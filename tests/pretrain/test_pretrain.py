@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
+from made import TINY
 
 from ssl_insar.archive import Archive
 from ssl_insar.errors import UserError
