@@ -71,7 +71,7 @@ def test_c_falls_back_when_one_group_holds_all_positives(world) -> None:
 def test_embeddings_bring_their_volcanoes(world) -> None:
     held = world.embeddings()
     a = LinearProbe().fit(held, world.y)
-    b = LinearProbe().fit(held.matrix, world.y, world.groups)
+    b = LinearProbe().fit(held.normalised(), world.y, world.groups)
     np.testing.assert_array_equal(a.coef_, b.coef_)
     assert (a.encoder_hash_, b.encoder_hash_) == ("abc", None)
 
