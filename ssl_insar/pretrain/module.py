@@ -89,8 +89,23 @@ class SimCLR(pl.LightningModule):
             optimizer = LARS(groups, lr=config.lr, momentum=0.9)
         else:
             optimizer = torch.optim.AdamW(groups, lr=config.lr)
-        schedule = LambdaLR(optimizer, Schedule(config, self.steps_per_epoch))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        schedule = Schedule(config, self.steps_per_epoch)
+        # A plain function: LambdaLR would store an object's attributes in the checkpoint and so
+        # bring back the old number of epochs.
+        scheduler = LambdaLR(optimizer, lambda step: schedule(step))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """Set the rate of the first step from the schedule, not from the checkpoint.
+
+        The two differ when a run is resumed with another number of epochs.
+        """
+        scheduler = self.lr_schedulers()
+        assert isinstance(scheduler, LambdaLR)
+        for group, base, factor in zip(
+            scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+        ):
+            group["lr"] = base * factor(scheduler.last_epoch)
 
 
 class Schedule:
@@ -117,7 +132,3 @@ class Schedule:
             warmup_start_value=0.0,
         )
         return factor
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing; LambdaLR would else store this object's attributes."""
-        return {}

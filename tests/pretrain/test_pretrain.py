@@ -53,10 +53,15 @@ def test_the_same_call_gives_the_same_encoder(run_path: Path, archive_path: Path
 
 
 def test_training_moves_the_loss_and_the_weights(run_path: Path, archive_path: Path, tmp_path: Path) -> None:
-    long = pretrain(TINY, archive_path, tmp_path / "run", overrides=["optim.epochs=12"], progress=False)
+    # Geometry only: what is to be learnt is plain enough for half a minute of a tiny network.
+    easy = [
+        f"views.{name}.p=0" for name in ("rewrap", "turbulence", "ramp", "decorrelation", "cutout", "elastic")
+    ]
+    longer = ["optim.epochs=30", "optim.lr=3e-3", *easy]
+    trained = pretrain(TINY, archive_path, tmp_path / "run", overrides=longer, progress=False)
     values = [float(v) for _, v in sorted(losses(tmp_path / "run").items())]
-    assert np.mean(values[-6:]) < np.mean(values[:6]) - 0.1
-    assert long.hash != Encoder.load(run_path).hash
+    assert np.mean(values[-15:]) < np.mean(values[:15]) - 0.3
+    assert trained.hash != Encoder.load(run_path).hash
 
 
 KILLED = """
