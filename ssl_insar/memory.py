@@ -14,7 +14,7 @@ def keep_freed_memory() -> None:
     """Let the process keep freed memory for its next tensors.
 
     By default glibc returns every large block to the system at once and takes it anew, page by
-    page, for the next tensor of the same size: on a CPU the views spend most of their time there
+    page, for the next tensor of the same size; on two cores that costs about a tenth of a training step
     (`evaluation/benchmark_step.py` measures it). Elsewhere than on Linux with glibc: nothing.
     """
     if not sys.platform.startswith("linux"):
