@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready-$(FAISS)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test test-all lint types format clean
+.PHONY: help setup demo test lint types format clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -25,9 +25,6 @@ demo: $(READY)   ## simulate an archive and run the whole flow; the report is de
 	$(BIN)/ssl-insar demo --out demo
 
 test: $(READY)   ## run the tests (under ten minutes on two cores)
-	$(BIN)/python -m pytest -m 'not slow'
-
-test-all: $(READY) ## run every test, the slow ones too
 	$(BIN)/python -m pytest
 
 lint: $(READY)   ## ruff

@@ -48,8 +48,7 @@ def _expand(source: str) -> Iterable[Path]:
     if path.exists():
         return [path]
     if glob.has_magic(source):
-        # Path.glob takes no absolute pattern.
-        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207
+        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - Path.glob: no absolute patterns
         if not matches:
             raise UserError(f"{source}: the pattern matches no file")
         return [
