@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ssl_insar.readers.errors import UnreadableError
+from ssl_insar.readers.family import Family, ReadOptions
 from ssl_insar.readers.frame import Frame
 from ssl_insar.readers.names import facts_of
 
@@ -20,8 +22,6 @@ _NO_DATA_LEVELS = (128, 0)
 def read_png(path: Path) -> Frame:
     """Read a grey PNG (or a colour PNG whose three channels are equal) as wrapped phase."""
     from PIL import Image
-
-    from ssl_insar.readers.registry import UnreadableError
 
     with Image.open(path) as opened:
         opened.load()
@@ -46,8 +46,6 @@ def frame_from_grey(path: Path, pixels: NDArray[np.uint8], family: str) -> Frame
     Raises:
         UnreadableError: colour channels differ: turning colour to grey would fold the phase.
     """
-    from ssl_insar.readers.registry import UnreadableError
-
     opaque = np.ones(pixels.shape[:2], bool)
     if pixels.ndim == 3:
         if pixels.shape[2] in (2, 4):
@@ -61,9 +59,9 @@ def frame_from_grey(path: Path, pixels: NDArray[np.uint8], family: str) -> Frame
         pixels = pixels[..., 0]
     valid = opaque & ~flat_no_data(pixels)
     phase = pixels.astype(np.float32) * np.float32(2 * np.pi / 255) - np.float32(np.pi)
-    return Frame(
-        phase=np.where(valid, phase, np.float32(0)),
-        valid=valid,
+    return Frame.of(
+        np.where(valid, phase, np.float32(0)),
+        valid,
         wrapped=True,
         source=path,
         family=family,
@@ -86,3 +84,15 @@ def flat_no_data(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     for level in _NO_DATA_LEVELS:
         flat |= binary_opening(grey == level, structure=np.ones((3, 3), bool))
     return flat
+
+
+def _frames(path: Path, options: ReadOptions) -> list[Frame]:
+    return [read_png(path)]
+
+
+FAMILY = Family(
+    name="grey PNG",
+    claims=lambda path, head: head.startswith(b"\x89PNG\r\n\x1a\n"),
+    frames=_frames,
+    walks=lambda path: path.suffix.lower() == ".png",
+)

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ssl_insar.readers.errors import UnreadableError
+from ssl_insar.readers.family import Family, ReadOptions
 from ssl_insar.readers.frame import Frame
-from ssl_insar.readers.geotiff import is_wrapped, phase_and_validity, refuse_coherence
 from ssl_insar.readers.grey import frame_from_grey
 from ssl_insar.readers.names import facts_of
+from ssl_insar.readers.pixels import Patch, Window, settle
+from ssl_insar.readers.values import is_wrapped, phase_and_validity, refuse_coherence
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A memory-mapped (H, W) array of float (rad) or complex values."""
+
+    values: NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.values.shape[0], self.values.shape[1]
+
+    def read(self, window: Window) -> Patch:
+        """The window's phase and validity."""
+        return Patch(*phase_and_validity(np.array(self.values[window.slices])))
 
 
 def read_npy(path: Path) -> Frame:
@@ -20,8 +42,6 @@ def read_npy(path: Path) -> Frame:
     Raises:
         UnreadableError: another shape or data type, pickled objects, or values that look like coherence.
     """
-    from ssl_insar.readers.registry import UnreadableError
-
     # Mapped first: that compares the header with the file's length, where a plain load of a damaged
     # header would ask for all the memory it claims.
     try:
@@ -32,21 +52,31 @@ def read_npy(path: Path) -> Frame:
         raise
     if values.ndim != 2:
         raise UnreadableError(f"{path}: an (H, W) array expected, found shape {values.shape}")
-    values = np.array(values)
     if values.dtype == np.uint8:
-        return frame_from_grey(path, values, "npy")
+        return frame_from_grey(path, np.array(values), "npy")
     if values.dtype.kind not in "fc":
         raise UnreadableError(
             f"{path}: {values.dtype} values are not phase; float, complex or uint8 expected"
         )
-    phase, valid = phase_and_validity(values)
+    pixels = settle(Mapped(values))
     if values.dtype.kind == "f":
-        refuse_coherence(path, phase, valid)
+        refuse_coherence(path, pixels)
     return Frame(
-        phase=phase,
-        valid=valid,
-        wrapped=values.dtype.kind == "c" or is_wrapped(phase, valid, path.name),
+        pixels=pixels,
+        wrapped=values.dtype.kind == "c" or is_wrapped(pixels, path.name),
         source=path,
         family="npy",
         **facts_of(path)._asdict(),
     )
+
+
+def _frames(path: Path, options: ReadOptions) -> list[Frame]:
+    return [read_npy(path)]
+
+
+FAMILY = Family(
+    name="npy",
+    claims=lambda path, head: head.startswith(b"\x93NUMPY"),
+    frames=_frames,
+    walks=lambda path: path.suffix.lower() == ".npy",
+)

@@ -1,100 +1,113 @@
-"""Picks the reader by looking at the file: its first bytes decide, not its suffix alone."""
+"""Picks the family by looking at the file: its contents and neighbours decide, not its suffix alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
 from pathlib import Path
 
-from ssl_insar.errors import UserError
+from ssl_insar.readers import geotiff, grey, npy
+from ssl_insar.readers.errors import UnreadableError, damaged
+from ssl_insar.readers.family import HEAD_BYTES, Family, ReadOptions
 from ssl_insar.readers.frame import Frame
 
-_HEAD_BYTES = 16
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-
-class UnreadableError(UserError):
-    """A file that holds no phase this package can read; the message says why."""
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One product family: how its files begin, and how they are read."""
-
-    family: str
-    suffixes: tuple[str, ...]
-    signatures: tuple[bytes, ...]
-    load: Callable[[Path], Frame]
-
-
-def _png(path: Path) -> Frame:
-    from ssl_insar.readers.grey import read_png
-
-    return read_png(path)
-
-
-def _tiff(path: Path) -> Frame:
-    from ssl_insar.readers.geotiff import read_geotiff
-
-    return read_geotiff(path)
-
-
-def _npy(path: Path) -> Frame:
-    from ssl_insar.readers.npy import read_npy
-
-    return read_npy(path)
-
-
-# Loaders import their libraries when first used: a folder of .npy needs no GDAL.
-READERS = (
-    Reader("grey PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), _png),
-    Reader("GeoTIFF", (".tif", ".tiff"), _TIFF, _tiff),
-    Reader("npy", (".npy",), (b"\x93NUMPY",), _npy),
+FAMILIES: tuple[Family, ...] = (
+    grey.FAMILY,
+    geotiff.FAMILY,
+    npy.FAMILY,
 )
+"""In the order of asking: the particular before the general."""
 
 
 def looks_readable(path: Path) -> bool:
-    """Whether a folder walk should try this file: its suffix is one that some reader claims."""
-    return path.suffix.lower() in {suffix for reader in READERS for suffix in reader.suffixes}
+    """Whether a folder walk should try this file, by its name."""
+    return any(family.walks(path) for family in FAMILIES)
 
 
-def read(path: str | Path) -> Frame:
-    """Read one interferogram.
+def family_of(path: str | Path, options: ReadOptions | None = None) -> Family:
+    """The family that reads a file.
+
+    Raises:
+        UnreadableError: the file is missing, empty, or of no known family.
+    """
+    path = Path(path)
+    head = b"" if path.is_dir() else _head(path)
+    for family in FAMILIES:
+        if family.claims(path, head):
+            return family
+    if path.is_dir():
+        raise UnreadableError(f"{path}: is a folder, not a file")
+    known = ", ".join(family.name for family in FAMILIES)
+    raise UnreadableError(f"{path}: {'is none of the known kinds (' + known + ')' if head else 'is empty'}")
+
+
+def frames(path: str | Path, options: ReadOptions | None = None) -> list[Frame]:
+    """All interferograms of a file; their pixels are read when asked for.
 
     Args:
         path: a product file of a known family.
+        options: what the file cannot say about itself.
 
     Returns:
-        the frame, with its sign normalised: positive phase = away from the satellite, reference
-        date earlier. A file whose name gives the later date first is reversed.
+        the frames, sign normalised: positive phase = away from the satellite, reference date
+        earlier. Where the later date stands first, the frame is reversed.
 
     Raises:
         UnreadableError: the file is missing, truncated, of no known family, or holds no phase.
     """
     path = Path(path)
+    options = options or ReadOptions()
+    family = family_of(path, options)
     try:
-        with path.open("rb") as handle:
-            head = handle.read(_HEAD_BYTES)
-    except FileNotFoundError:
-        raise UnreadableError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise UnreadableError(f"{path}: is a folder, not a file") from None
-    except OSError as error:
-        raise UnreadableError(f"{path}: cannot be opened ({error.strerror})") from error
-    reader = next((r for r in READERS if any(head.startswith(s) for s in r.signatures)), None)
-    if reader is None:
-        known = ", ".join(r.family for r in READERS)
-        why = "is empty" if not head else f"is none of the known kinds ({known})"
-        raise UnreadableError(f"{path}: {why}")
-    try:
-        frame = reader.load(path)
-    except UnreadableError:
-        raise
-    except MemoryError:
+        found = family.frames(path, options)
+    except (UnreadableError, MemoryError):
         raise
     except Exception as error:  # a damaged file makes a library raise anything; one file is never fatal
-        why = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise UnreadableError(f"{path}: damaged {reader.family} file ({why})") from error
-    if frame.reference_date and frame.secondary_date and frame.reference_date > frame.secondary_date:
-        frame = frame.reversed()
-    return frame
+        raise damaged(path, family.name, error) from error
+    return [
+        frame.reversed()
+        if frame.reference_date and frame.secondary_date and frame.reference_date > frame.secondary_date
+        else frame
+        for frame in found
+    ]
+
+
+def read(path: str | Path, options: ReadOptions | None = None, member: str | None = None) -> Frame:
+    """Read one interferogram.
+
+    Args:
+        path: a product file of a known family.
+        options: what the file cannot say about itself.
+        member: which one, of a file that holds several.
+
+    Returns:
+        the frame; see `frames`.
+
+    Raises:
+        UnreadableError: what `frames` raises; several interferograms and no ``member``; or no such
+            member.
+    """
+    found = frames(path, options)
+    if member is not None:
+        found = [frame for frame in found if frame.member == member] or found
+        if found[0].member != member:
+            raise UnreadableError(f"{path}: holds no interferogram '{member}'; it has {_listed(found)}")
+    if len(found) > 1:
+        raise UnreadableError(
+            f"{path}: holds {len(found)} interferograms ({_listed(found)}); name one, or ingest them all"
+        )
+    return found[0]
+
+
+def _listed(found: list[Frame]) -> str:
+    names = [str(frame.member) for frame in found]
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as handle:
+            return handle.read(HEAD_BYTES)
+    except FileNotFoundError:
+        raise UnreadableError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be opened ({os.strerror(error.errno or 0)})") from error

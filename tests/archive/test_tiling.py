@@ -14,7 +14,7 @@ from ssl_insar.readers import Frame
 
 def frame(height: int, width: int) -> Frame:
     phase = np.linspace(-3, 3, height * width, dtype=np.float32).reshape(height, width)
-    return Frame(phase, np.ones(phase.shape, bool), True, Path("made.npy"), "made")
+    return Frame.of(phase, np.ones(phase.shape, bool), wrapped=True, source=Path("made.npy"), family="made")
 
 
 @given(st.integers(1, 600), st.integers(16, 224), st.integers(1, 224))

@@ -15,9 +15,9 @@ def frame(wrapped: bool) -> Frame:
     rng = np.random.default_rng(5)
     phase = rng.uniform(-np.pi, np.pi, (6, 7)) if wrapped else rng.normal(0, 20, (6, 7))
     valid = rng.random((6, 7)) < 0.8
-    return Frame(
-        phase=np.where(valid, phase, 0).astype(np.float32),
-        valid=valid,
+    return Frame.of(
+        np.where(valid, phase, 0).astype(np.float32),
+        valid,
         wrapped=wrapped,
         source=Path("somewhere"),
         family="made here",
@@ -53,10 +53,10 @@ def test_phasor_is_zero_where_not_valid() -> None:
 
 
 def test_fields_of_different_shape_are_refused() -> None:
-    phase = np.zeros((4, 5), np.float32)
+    phase, valid = np.zeros((4, 5), np.float32), np.ones((4, 5), bool)
+    facts = {"wrapped": True, "source": Path("x"), "family": "made here"}
     with pytest.raises(ValueError, match="one \\(H, W\\)"):
-        Frame(phase, np.ones((5, 4), bool), True, Path("x"), "made here")
-    with pytest.raises(ValueError, match="coherence"):
-        Frame(
-            phase, np.ones((4, 5), bool), True, Path("x"), "made here", coherence=np.zeros((2, 2), np.float32)
-        )
+        Frame.of(phase, np.ones((5, 4), bool), **facts)
+    for layer in ("coherence", "elevation"):
+        with pytest.raises(ValueError, match=layer):
+            Frame.of(phase, valid, **{layer: np.zeros((2, 2), np.float32)}, **facts)

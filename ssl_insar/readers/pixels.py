@@ -1,0 +1,96 @@
+"""Where the pixels of a frame come from: windows of phase and validity, read when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+EAGER_PIXELS = 2**19
+"""A frame of up to this many pixels (724 x 724) is read at once rather than window by window."""
+
+
+class Window(NamedTuple):
+    """A rectangle of a frame, px."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, for indexing an array."""
+        return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
+
+
+class Patch(NamedTuple):
+    """What a window of a frame holds.
+
+    Attributes:
+        phase: (h, w) float32 rad, 0 where not valid.
+        valid: (h, w) bool.
+        coherence: (h, w) float32 in [0, 1] as delivered, 0 where unknown; or None.
+        elevation: (h, w) float32 m above the ellipsoid or geoid, NaN where unknown; or None.
+    """
+
+    phase: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    coherence: NDArray[np.float32] | None = None
+    elevation: NDArray[np.float32] | None = None
+
+
+class Pixels(Protocol):
+    """A source of windows. Whether its phase is wrapped, and what it means, is the frame's to say."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        ...
+
+    def read(self, window: Window) -> Patch:
+        """One window, which lies wholly inside the frame; the arrays are the caller's to change."""
+        ...
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Pixels already in memory: (H, W) arrays as in `Patch`."""
+
+    phase: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    coherence: NDArray[np.float32] | None = None
+    elevation: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.phase.ndim != 2 or self.valid.shape != self.phase.shape:
+            raise ValueError(f"phase {self.phase.shape} and validity {self.valid.shape} must be one (H, W)")
+        for name in ("coherence", "elevation"):
+            layer = getattr(self, name)
+            if layer is not None and layer.shape != self.phase.shape:
+                raise ValueError(f"{name} {layer.shape} does not match phase {self.phase.shape}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.phase.shape[0], self.phase.shape[1]
+
+    def read(self, window: Window) -> Patch:
+        """A copy of the window."""
+        part = window.slices
+        layers = (self.phase, self.valid, self.coherence, self.elevation)
+        return Patch(*(None if layer is None else layer[part].copy() for layer in layers))  # type: ignore[arg-type]
+
+
+def whole(pixels: Pixels) -> Window:
+    """The window that is the whole frame."""
+    return Window(0, 0, *pixels.shape)
+
+
+def settle(pixels: Pixels) -> Pixels:
+    """Small frames into memory, so that looking at their values first does not read them twice."""
+    if pixels.shape[0] * pixels.shape[1] > EAGER_PIXELS:
+        return pixels
+    return Arrays(*pixels.read(whole(pixels)))

@@ -1,0 +1,121 @@
+"""What raw raster values mean: which are data, whether they are wrapped, whether they are phase at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssl_insar.readers.errors import UnreadableError
+from ssl_insar.readers.pixels import EAGER_PIXELS, Pixels, Window, whole
+
+FILLS = (-9999.0, -32768.0)
+"""Fill values in wide use that real files forget to tag."""
+
+BEYOND_PHASE = 1e6
+"""rad; no unwrapped phase is that large, but untagged float fills (3.4e38) are."""
+
+_WRAPPED_SLACK = 1e-3
+"""rad; products round pi, so values just beyond it still count as wrapped."""
+
+_SAMPLE = 256
+_SAMPLES = 4
+
+
+def phase_and_validity(
+    values: NDArray[Any], no_data: float | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Phase in rad and validity of raw raster values.
+
+    Not valid: 0, NaN and infinity, the tagged value, and the fills that files forget to tag.
+    They are taken out *before* any wrapping, which would turn -9999 into plausible phase.
+
+    Args:
+        values: float (rad) or complex (its argument is the phase).
+        no_data: the tagged value.
+
+    Shape:
+        (H, W) -> (H, W), (H, W)
+    """
+    if values.dtype == np.float16:  # too narrow for the fill values compared with below
+        values = values.astype(np.float32)
+    if values.dtype.kind == "c":
+        valid = np.isfinite(values) & (values != 0)
+        phase = np.angle(values)
+    else:
+        phase = values
+        # Also false for NaN and infinity.
+        valid = (np.abs(values) < BEYOND_PHASE) & (values != 0)
+        for fill in FILLS:
+            valid &= values != values.dtype.type(fill)
+    if no_data is not None and np.isfinite(no_data):
+        valid &= values != values.dtype.type(no_data)
+    return np.where(valid, phase, 0).astype(np.float32, copy=False), valid
+
+
+def is_wrapped(pixels: Pixels, name: str) -> bool:
+    """Whether values lie within +-pi and the name does not call them unwrapped.
+
+    Of a large frame 16 windows are looked at. Should unwrapped phase pass for wrapped because all of
+    them are quiet, its wrapped phase is still right.
+    """
+    return not named_unwrapped(name) and all(
+        np.abs(phase).max(initial=0) <= np.pi + _WRAPPED_SLACK for phase in _samples(pixels)
+    )
+
+
+def refuse_coherence(path: Path, pixels: Pixels) -> None:
+    """Refuse float values that are coherence by all appearance.
+
+    Coherence layers lie beside the phase in most archives, under names without a standard. Phase
+    fills +-pi or goes beyond it; a raster confined to [0, 1] is taken at its word only if its name
+    says ``unw``.
+
+    Raises:
+        UnreadableError: there is data, all of it within [0, 1], and the name does not say ``unw``.
+    """
+    if named_unwrapped(path.name):
+        return
+    looks = (_samples, _bands) if pixels.shape[0] * pixels.shape[1] > EAGER_PIXELS else (_bands,)
+    for parts in looks:
+        seen = False
+        for phase in parts(pixels):
+            seen = seen or phase.size > 0
+            if phase.min(initial=0) < 0 or phase.max(initial=0) > 1:
+                return
+    if seen:
+        raise UnreadableError(
+            f"{path}: all values lie in [0, 1], which is coherence and not phase; give the phase "
+            "layer (if this is unwrapped phase, put 'unw' into its name)"
+        )
+
+
+def named_unwrapped(name: str) -> bool:
+    """Whether a file name says ``unw``."""
+    return re.search(r"(?<![a-z])unw", name, re.IGNORECASE) is not None
+
+
+def _samples(pixels: Pixels) -> Iterator[NDArray[np.float32]]:
+    """Valid phases of windows spread over a large frame, or of all of a small one."""
+    height, width = pixels.shape
+    if height * width <= EAGER_PIXELS:
+        yield from _bands(pixels)
+        return
+    size = (min(_SAMPLE, height), min(_SAMPLE, width))
+    for row in np.linspace(0, height - size[0], _SAMPLES).astype(int):
+        for col in np.linspace(0, width - size[1], _SAMPLES).astype(int):
+            patch = pixels.read(Window(int(row), int(col), *size))
+            yield patch.phase[patch.valid]
+
+
+def _bands(pixels: Pixels) -> Iterator[NDArray[np.float32]]:
+    """Valid phases of the whole frame, some rows at a time."""
+    height, width = whole(pixels)[2:]
+    step = max(EAGER_PIXELS // max(width, 1), 1)
+    for row in range(0, height, step):
+        patch = pixels.read(Window(row, 0, min(step, height - row), width))
+        yield patch.phase[patch.valid]
