@@ -17,14 +17,24 @@ class ReadOptions:
     """What a file cannot say about itself.
 
     Attributes:
-        layout: layout of a raw file, such as ``raw:float32:2685x3338`` (rows x columns); None: every
-            file says what it is.
+        layout: layout of a raw file, such as ``raw:float32:2685x3338`` (rows x columns); it is that of
+            every file without a format's signature, whatever lies beside it. None: every file says what
+            it is.
         roipac_toward: the ROI_PAC files count positive phase toward the satellite, as processors
             with the opposite convention write it; their sign is then turned.
+
+    Raises:
+        UserError: the layout is none.
     """
 
     layout: str | None = None
     roipac_toward: bool = False
+
+    def __post_init__(self) -> None:
+        if self.layout is not None:
+            from ssl_insar.readers.raw import parse_layout  # which needs this module first
+
+            parse_layout(self.layout)
 
 
 @dataclass(frozen=True)

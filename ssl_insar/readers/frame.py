@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from ssl_insar import phase as ph
 from ssl_insar.readers.errors import UnreadableError, damaged
-from ssl_insar.readers.pixels import Arrays, Patch, Pixels, Window, whole
+from ssl_insar.readers.pixels import Arrays, Flipped, Patch, Pixels, Window, whole
+from ssl_insar.readers.values import WRAPPED_SLACK
 
 Affine = tuple[float, float, float, float, float, float]
 
@@ -50,6 +52,8 @@ class Frame:
         volcano: from the file name, or None.
         region: from the file name, or None.
         provenance: processor, version and layer, as far as the product tells; or None.
+        annotations: labels that came with the product, by window: name and value, a name left out or
+            None where nothing is known; or None.
         sign: what the pixels' phase is multiplied with to follow the sign above.
     """
 
@@ -71,6 +75,7 @@ class Frame:
     volcano: str | None = None
     region: str | None = None
     provenance: str | None = None
+    annotations: Callable[[Window], dict[str, Any]] | None = None
     sign: int = 1
 
     @classmethod
@@ -106,10 +111,13 @@ class Frame:
             raise
         except Exception as error:  # damaged contents make a library raise anything
             raise damaged(self.source, self.family, error) from error
-        if self.sign > 0:
+        beyond = self.wrapped and max(patch.phase.max(), -patch.phase.min()) > np.pi + WRAPPED_SLACK
+        if self.sign > 0 and not beyond:
             return patch
-        turned = ph.wrap(-patch.phase) if self.wrapped else -patch.phase
-        return patch._replace(phase=np.where(patch.valid, turned, np.float32(0)).astype(np.float32))
+        phase = self.sign * patch.phase
+        if self.wrapped:
+            phase = ph.wrap(phase)
+        return patch._replace(phase=np.where(patch.valid, phase, np.float32(0)).astype(np.float32))
 
     @cached_property
     def _patch(self) -> Patch:
@@ -194,6 +202,24 @@ class Frame:
         vector = self.los[:, i, j]
         length = float(np.linalg.norm(vector))
         return vector / length if np.isfinite(length) and length > 0 else None
+
+    def north_up(self) -> Frame:
+        """The same interferogram with its northernmost row first, if it lies on a map the other way up.
+
+        Without a reference system the transform is no map's: images in radar coordinates have some that
+        merely count pixels.
+        """
+        if self.transform is None or self.crs is None or self.transform[4] <= 0:
+            return self
+        a, b, c, d, e, f = self.transform
+        height, annotations = self.shape[0], self.annotations
+        return dataclasses.replace(
+            self,
+            pixels=Flipped(self.pixels),
+            transform=(a, -b, c + b * height, d, -e, f + e * height),
+            los=self.los if self.los is None or self.los.ndim == 1 else self.los[:, ::-1],
+            annotations=None if annotations is None else lambda window: annotations(window.flipped(height)),
+        )
 
     def reversed(self) -> Frame:
         """The same interferogram with its two dates swapped, which flips the sign of the phase."""

@@ -2,7 +2,9 @@
 
 LiCSAR writes frames as ``OOOP_AAAAA_BBBBBB`` (relative orbit and pass, frame, bursts of the three
 sub-swaths) and pairs as ``YYYYMMDD_YYYYMMDD``. Volcano crop collections put
-``region_volcano_FRAME_volcano_YYYYMMDD_YYYYMMDD`` into one name.
+``region_volcano_FRAME_volcano_YYYYMMDD_YYYYMMDD`` into one name. HyP3 and Sentinel names may carry the
+time of day (``20150504T120217_20150621T120220``); ROI_PAC pairs have years of two digits
+(``061002-070219``).
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 _FRAME = re.compile(r"(?<!\d)(\d{3}[AD])_(\d{5})_(\d{6})(?!\d)")
-_PAIR = re.compile(r"(?<!\d)((?:19|20)\d{6})[_-]((?:19|20)\d{6})(?!\d)")
+_DAY = r"((?:19|20)\d{6})(T\d{6})?"
+_PAIR = re.compile(rf"(?<!\d){_DAY}[_-]{_DAY}(?!\d)")
+_SHORT_PAIR = re.compile(r"(?<!\d)(\d{6})-(\d{6})(?!\d)")
+_FIRST_SHORT_YEAR = 80
+"""Years 80 to 99 are of the last century, which is when radar satellites began to fly."""
 
 
 class NameFacts(NamedTuple):
@@ -33,11 +39,8 @@ class NameFacts(NamedTuple):
 def facts_of(path: Path) -> NameFacts:
     """Read the facts out of a file's name, or, for dates and frame, out of its parent folders."""
     stem = path.name
-    pair = _first(_PAIR, path)
-    frame = _first(_FRAME, path)
-    dates = (_date(pair[1]), _date(pair[2])) if pair else (None, None)
-    if None in dates:
-        dates = (None, None)
+    dates = next(filter(None, map(_dates, _parts(path))), (None, None))
+    frame = next(filter(None, map(_FRAME.search, _parts(path))), None)
     in_name = _FRAME.search(stem)
     volcano, region = _place(stem, in_name) if in_name else (None, None)
     return NameFacts(
@@ -50,16 +53,30 @@ def facts_of(path: Path) -> NameFacts:
     )
 
 
-def _first(pattern: re.Pattern[str], path: Path) -> re.Match[str] | None:
-    """The match nearest the file name: in the name, else in a parent, the closest first."""
-    for part in (path.name, *(parent.name for parent in path.parents)):
-        match = pattern.search(part)
-        if match:
-            return match
+def _parts(path: Path) -> list[str]:
+    """The name, then those of the parent folders, the closest first."""
+    return [path.name, *(parent.name for parent in path.parents)]
+
+
+def _dates(part: str) -> tuple[date | None, date | None] | None:
+    """Dates of the pair in a part of a path; None, None if it is no pair of days; None without a pair."""
+    pair = _PAIR.search(part)
+    if pair:
+        days = _day(pair[1]), _day(pair[3])
+        # One acquisition is named by its start and its end; that is no pair.
+        return (None, None) if None in days or days[0] == days[1] else days
+    for short in _SHORT_PAIR.finditer(part):
+        days = _day(_with_century(short[1])), _day(_with_century(short[2]))
+        if None not in days and days[0] != days[1]:
+            return days
     return None
 
 
-def _date(digits: str) -> date | None:
+def _with_century(digits: str) -> str:
+    return ("19" if int(digits[:2]) >= _FIRST_SHORT_YEAR else "20") + digits
+
+
+def _day(digits: str) -> date | None:
     try:
         return datetime.strptime(digits, "%Y%m%d").date()
     except ValueError:

@@ -50,6 +50,9 @@ def read_npy(path: Path) -> Frame:
         if "object" in str(error).lower():
             raise UnreadableError(f"{path}: holds pickled Python objects, which are refused") from error
         raise
+    # A larger file than its header says was written with another one: the rows are of another length.
+    if isinstance(values, np.memmap) and values.offset + values.nbytes != path.stat().st_size:
+        raise UnreadableError(f"{path}: holds more bytes than the {values.shape} values of its header take")
     if values.ndim != 2:
         raise UnreadableError(f"{path}: an (H, W) array expected, found shape {values.shape}")
     if values.dtype == np.uint8:

@@ -25,6 +25,10 @@ class Window(NamedTuple):
         """Rows and columns, for indexing an array."""
         return slice(self.row, self.row + self.height), slice(self.col, self.col + self.width)
 
+    def flipped(self, height: int) -> Window:
+        """The same rectangle where the rows of the frame, ``height`` of them, are counted from the end."""
+        return self._replace(row=height - self.row - self.height)
+
 
 class Patch(NamedTuple):
     """What a window of a frame holds.
@@ -82,6 +86,24 @@ class Arrays:
         part = window.slices
         layers = (self.phase, self.valid, self.coherence, self.elevation)
         return Patch(*(None if layer is None else layer[part].copy() for layer in layers))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Flipped:
+    """Pixels whose last row comes first."""
+
+    pixels: Pixels
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) in pixels."""
+        return self.pixels.shape
+
+    def read(self, window: Window) -> Patch:
+        """The window, its rows counted from the end."""
+        patch = self.pixels.read(window.flipped(self.shape[0]))
+        # Copied: arrays that run backwards are not taken by all libraries.
+        return Patch(*(None if layer is None else layer[::-1].copy() for layer in patch))  # type: ignore[arg-type]
 
 
 def whole(pixels: Pixels) -> Window:

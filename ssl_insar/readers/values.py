@@ -19,8 +19,25 @@ FILLS = (-9999.0, -32768.0)
 BEYOND_PHASE = 1e6
 """rad; no unwrapped phase is that large, but untagged float fills (3.4e38) are."""
 
-_WRAPPED_SLACK = 1e-3
+WRAPPED_SLACK = 1e-3
 """rad; products round pi, so values just beyond it still count as wrapped."""
+
+HEIGHTS = (-500.0, 9000.0)
+"""m; what lies beyond is a fill value."""
+
+_WILD = (1e12, 1e38)
+"""No phase or amplitude lies between these, and no usual fill; of arbitrary bytes read as floats a third
+do."""
+
+_MOST_WILD = (0.05, 16)
+"""Share of such values, each different from the others, and number of them that only damage explains:
+resampling makes some of large fills, along their edges."""
+
+_LOOKED_AT = 4096
+
+_ENDS_AS_COHERENCE = re.compile(
+    r"[._-](cc|cor|corr|coh|coherence)(\.(npy|tiff?|bin|dat|raw|r4|flt|geo))?$", re.IGNORECASE
+)
 
 _SAMPLE = 256
 _SAMPLES = 4
@@ -40,9 +57,13 @@ def phase_and_validity(
 
     Shape:
         (H, W) -> (H, W), (H, W)
+
+    Raises:
+        ValueError: the values are arbitrary bytes; to be told with the file's name (`Frame.window`).
     """
     if values.dtype == np.float16:  # too narrow for the fill values compared with below
         values = values.astype(np.float32)
+    _refuse_nonsense(values)
     if values.dtype.kind == "c":
         valid = np.isfinite(values) & (values != 0)
         phase = np.angle(values)
@@ -50,11 +71,27 @@ def phase_and_validity(
         phase = values
         # Also false for NaN and infinity.
         valid = (np.abs(values) < BEYOND_PHASE) & (values != 0)
-        for fill in FILLS:
-            valid &= values != values.dtype.type(fill)
+        if np.fmin.reduce(values, axis=None, initial=0) <= max(FILLS):  # rarely so, and then worth the passes
+            for fill in FILLS:
+                valid &= values != values.dtype.type(fill)
     if no_data is not None and np.isfinite(no_data):
         valid &= values != values.dtype.type(no_data)
-    return np.where(valid, phase, 0).astype(np.float32, copy=False), valid
+    if not valid.all():
+        phase = np.where(valid, phase, 0)
+    return phase.astype(np.float32, copy=False), valid
+
+
+def _refuse_nonsense(values: NDArray[Any]) -> None:
+    """Some codecs unpack anything, and nothing else tells values that stand in the wrong byte order."""
+    step = max(int(np.sqrt(values.size / _LOOKED_AT)), 1)
+    seen = np.abs(values[::step, ::step])
+    least, most = _WILD
+    wild = seen[(seen > least) & (seen < most)]
+    share, count = _MOST_WILD
+    if wild.size > max(share * seen.size, count) and np.unique(wild).size > max(share * seen.size, count):
+        raise ValueError(
+            "its values are no numbers that make sense; damaged, or in another byte order than told"
+        )
 
 
 def is_wrapped(pixels: Pixels, name: str) -> bool:
@@ -64,7 +101,7 @@ def is_wrapped(pixels: Pixels, name: str) -> bool:
     them are quiet, its wrapped phase is still right.
     """
     return not named_unwrapped(name) and all(
-        np.abs(phase).max(initial=0) <= np.pi + _WRAPPED_SLACK for phase in _samples(pixels)
+        np.abs(phase).max(initial=0) <= np.pi + WRAPPED_SLACK for phase in _samples(pixels)
     )
 
 
@@ -73,12 +110,13 @@ def refuse_coherence(path: Path, pixels: Pixels) -> None:
 
     Coherence layers lie beside the phase in most archives, under names without a standard. Phase
     fills +-pi or goes beyond it; a raster confined to [0, 1] is taken at its word only if its name
-    says ``unw``.
+    says ``unw`` and does not end as that of a coherence layer.
 
     Raises:
-        UnreadableError: there is data, all of it within [0, 1], and the name does not say ``unw``.
+        UnreadableError: there is data, all of it within [0, 1], and the name does not say ``unw``, or
+            says it of the phase that the coherence belongs to (``pair.unw.cc``).
     """
-    if named_unwrapped(path.name):
+    if named_unwrapped(path.name) and not _ENDS_AS_COHERENCE.search(path.name):
         return
     looks = (_samples, _bands) if pixels.shape[0] * pixels.shape[1] > EAGER_PIXELS else (_bands,)
     for parts in looks:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ssl_insar.readers import UnreadableError, read
-from ssl_insar.readers.grey import flat_no_data
+from ssl_insar.readers.grey import FAMILY, flat_no_data, frame_from_grey
 
 NAME = "africa_adwa_014A_07885_131313_adwa_20151013_20151106_158_82_1.png"
 
@@ -65,6 +67,55 @@ def test_colour_is_refused(tmp_path: Path, grey: NDArray[np.uint8]) -> None:
     pixels[3, 4, 1] ^= 1  # one pixel that is not grey is enough
     with pytest.raises(UnreadableError, match="colour"):
         read(save(tmp_path / NAME, pixels))
+
+
+def test_colour_of_a_pixel_that_is_transparent_does_not_count(
+    tmp_path: Path, grey: NDArray[np.uint8]
+) -> None:
+    pixels = np.array(Image.fromarray(grey).convert("RGBA"))
+    pixels[3, 4] = (200, 10, 10, 0)
+    frame = read(save(tmp_path / NAME, pixels))
+    assert frame.family == "grey PNG"
+    assert not frame.valid[3, 4]
+    assert frame.valid.sum() == grey.size - 1
+
+
+def test_colour_outside_a_png_is_refused(grey: NDArray[np.uint8]) -> None:
+    pixels = np.stack([grey, grey, 255 - grey], axis=-1)
+    with pytest.raises(UnreadableError, match="cannot be told from grey levels"):
+        frame_from_grey(Path("made.tif"), pixels, "grey TIFF")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("20180303_20180327.geo.cc.png", "LiCSAR layer 'cc' is not phase"),
+        ("20180303_20180327.geo.mli.full.png", "LiCSAR layer 'mli' is not phase"),
+        ("20180303_20180327.geo.unw.png", "unwrapped"),
+        ("S1AA_20180303T0_20180327T0_VVP012_INT80_G_ueF_F8BF_unw_phase.png", "unwrapped"),
+    ],
+)
+def test_pictures_of_other_layers_are_refused_and_not_walked(
+    tmp_path: Path, grey: NDArray[np.uint8], name: str, reason: str
+) -> None:
+    path = save(tmp_path / name, grey)
+    with pytest.raises(UnreadableError, match=reason):
+        read(path)
+    assert not FAMILY.walks(path)
+    assert FAMILY.walks(tmp_path / "20180303_20180327.geo.diff.png")
+
+
+def test_a_header_that_claims_more_than_the_file_can_hold_is_refused(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    path = tmp_path / NAME
+    header = struct.pack(">IIBBBBB", 9000, 9000, 8, 2, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
+    )
+    with pytest.raises(UnreadableError, match="claims 9000 x 9000 px, which a file of 58 bytes cannot hold"):
+        read(path)
 
 
 def test_sixteen_bits_are_refused(tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ from ssl_insar.readers.names import NameFacts, facts_of
             "cropA_20180106-20180130_VV_8rlks_eqa_unw.tif",
             NameFacts(date(2018, 1, 6), date(2018, 1, 30)),
         ),
+        (
+            "S1AA_20150504T120217_20150621T120220_VVP048_INT80_G_ueF_5CED_unw_phase.tif",
+            NameFacts(date(2015, 5, 4), date(2015, 6, 21)),
+        ),
+        ("20150504T120217-20150621T120220.tif", NameFacts(date(2015, 5, 4), date(2015, 6, 21))),
+        ("geo_061002-070219_unw.tif", NameFacts(date(2006, 10, 2), date(2007, 2, 19))),
+        ("991231-000105.unw", NameFacts(date(1999, 12, 31), date(2000, 1, 5))),
+        ("800101-791231.unw", NameFacts(date(1980, 1, 1), date(2079, 12, 31))),
         ("interferogram.tif", NameFacts()),
     ],
 )
@@ -68,6 +76,7 @@ def test_the_name_counts_before_the_folder() -> None:
     facts = facts_of(path)
     assert facts.frame == "079D_07894_131313"
     assert facts.reference_date == date(2019, 1, 5)
+    assert facts_of(Path("20200101_20200113/geo_061002-070219.unw")).reference_date == date(2006, 10, 2)
 
 
 @pytest.mark.parametrize("pair", ["20191399_20191411", "20190230_20190314", "20190105_20191332"])
@@ -78,10 +87,23 @@ def test_impossible_dates_are_no_dates(pair: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["120190105_20190117.tif", "20190105_201901171.tif", "18190105_18190117.tif", "20190105.tif"]
+    "name",
+    [
+        "120190105_20190117.tif",
+        "20190105_201901171.tif",
+        "18190105_18190117.tif",
+        "20190105.tif",
+        "123456-234567.unw",
+        "061002-071302.unw",
+        "061002_070219.unw",
+        "1061002-070219.unw",
+        "S1_064_000000s1n00-136231s2n02-000000s3n00_IW.tif",
+        "S1A_IW_SLC__1SDV_20150504T120217_20150504T120244_005771_00767E_1234.tif",
+    ],
+    ids=lambda name: name[:24],
 )
 def test_digits_that_are_no_pair(name: str) -> None:
-    assert facts_of(Path(name)).reference_date is None
+    assert facts_of(Path(name)) == NameFacts()
 
 
 def test_written_order_is_kept() -> None:

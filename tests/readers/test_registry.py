@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from ssl_insar.errors import UserError
-from ssl_insar.readers import Frame, UnreadableError, looks_readable, read
+from ssl_insar.readers import Frame, UnreadableError, frames, looks_readable, npy, read, registry
+from ssl_insar.readers.pixels import Window
 
 SIDE = 48
 PHASE = np.random.default_rng(11).uniform(-3, 3, (SIDE, SIDE)).astype(np.float32)
@@ -31,9 +33,7 @@ def tiff(path: Path, values: np.ndarray, **profile: object) -> bytes:
         height=SIDE,
         width=SIDE,
         dtype=values.dtype,
-        crs="EPSG:4326",
-        transform=from_origin(40, 13, 0.001, 0.001),
-        **profile,
+        **({"crs": "EPSG:4326", "transform": from_origin(40, 13, 0.001, 0.001)} | profile),
     ) as dataset:
         dataset.write(values, 1)
     return path.read_bytes()
@@ -138,6 +138,76 @@ def test_refusals_are_user_errors_of_one_line(tmp_path: Path) -> None:
             read(tmp_path / name)
         assert isinstance(caught.value, UserError)
         assert "\n" not in str(caught.value)
+
+
+def test_one_date_twice_in_a_name_is_no_pair(tmp_path: Path) -> None:
+    np.save(tmp_path / "20190105_20190105.npy", PHASE)
+    frame = read(tmp_path / "20190105_20190105.npy")
+    assert (frame.reference_date, frame.secondary_date) == (None, None)
+
+
+def test_one_date_twice_in_the_product_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ifg.tif"
+    tiff(path, PHASE)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(FIRST_DATE="2019-01-05", SECOND_DATE="2019-01-05")
+    with pytest.raises(UnreadableError, match=r"reference and secondary date are the same \(2019-01-05\)"):
+        read(path)
+
+
+def test_of_several_only_those_of_one_date_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "20190105_20190117.npy"
+    np.save(path, PHASE)
+    (good,) = frames(path)
+    bad = replace(good, secondary_date=good.reference_date)
+    several = replace(npy.FAMILY, frames=lambda path, options: [good, bad])
+    monkeypatch.setattr(registry, "FAMILIES", (several,))
+    with pytest.warns(UserWarning, match=r"are the same \(2019-01-05\) in 1 interferograms; left out"):
+        assert frames(path) == [good]
+
+
+def test_rasters_that_begin_in_the_south_are_turned_north_up(tmp_path: Path) -> None:
+    north = from_origin(40, 13, 0.001, 0.002)
+    south = rasterio.Affine(0.001, 0, 40, 0, 0.002, 13 - 0.002 * SIDE)
+    tiff(tmp_path / "20190105_20190117_up.tif", PHASE, transform=north)
+    tiff(tmp_path / "20190105_20190117_down.tif", PHASE[::-1], transform=south)
+    up, down = (read(tmp_path / f"20190105_20190117_{way}.tif") for way in ("up", "down"))
+    assert down.transform == pytest.approx(up.transform)
+    np.testing.assert_array_equal(down.phase, PHASE)
+    np.testing.assert_array_equal(down.window(3, 5, 7, 9).phase, PHASE[3:10, 5:14])
+    tiff(tmp_path / "radar.tif", PHASE, transform=south, crs=None)
+    np.testing.assert_array_equal(read(tmp_path / "radar.tif").phase, PHASE)
+
+
+def test_what_belongs_to_the_phase_is_turned_with_it() -> None:
+    los = np.arange(12.0).reshape(3, 4, 1)
+    layers = {"coherence": np.abs(PHASE) / 4, "elevation": PHASE * 100}
+    frame = Frame.of(
+        PHASE,
+        PHASE > -2,
+        **layers,
+        wrapped=True,
+        source=Path("made"),
+        family="made",
+        los=los,
+        crs="EPSG:4326",
+        transform=(0.001, 0.0001, 40, 0, 0.002, 12),
+        annotations=lambda window: {"window": window},
+    )
+    turned = frame.north_up()
+    assert turned.transform == pytest.approx(
+        (0.001, -0.0001, 40 + 0.0001 * SIDE, 0, -0.002, 12 + 0.002 * SIDE)
+    )
+    np.testing.assert_array_equal(turned.los, los[:, ::-1])
+    patch = turned.window(0, 0, 2, SIDE)
+    np.testing.assert_array_equal(patch.valid, (PHASE > -2)[:-3:-1])
+    np.testing.assert_array_equal(patch.coherence, layers["coherence"][:-3:-1])
+    np.testing.assert_array_equal(patch.elevation, layers["elevation"][:-3:-1])
+    assert turned.annotations is not None
+    assert turned.annotations(Window(1, 2, 4, 8)) == {"window": Window(SIDE - 5, 2, 4, 8)}
+    assert turned.north_up() is turned
 
 
 def test_later_date_first_is_reversed(tmp_path: Path) -> None:
