@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from shapely import box, unary_union
 from shapely.affinity import translate
 from shapely.geometry import Polygon
@@ -17,29 +20,45 @@ from ssl_insar.atomic import replacing
 from ssl_insar.errors import UserError
 from ssl_insar.readers import Frame
 
+_SQUARE = np.array([[0, 0, 1, 1], [0, 1, 1, 0]], float)[:, None]
+"""Rows and columns of a unit square's corners, in order."""
+
 LABEL_PREFIX = "label_"
 GEOGRAPHIC = "EPSG:4326"
 
 COLUMNS: dict[str, str] = {
     "id": "str",  # unique name of the tile
     "source": "str",  # path of the file it was cut from
+    "member": "str",  # which interferogram of that file, where it holds several
     "file": "str",  # name of that file
     "fingerprint": "str",  # hash of that file's bytes
+    "content": "str",  # hash of the tile's own pixels
     "family": "str",  # reader that read it
+    "provenance": "str",  # processor, version and layer, as far as the product tells
     "row": "int32",  # first row of the tile in its frame, px
     "col": "int32",  # first column, px
     "height": "int32",  # of the frame, px
     "width": "int32",  # of the frame, px
+    "spacing": "float32",  # m between neighbouring pixels (geometric mean of rows and columns)
     "reference_date": "date",  # earlier acquisition
     "secondary_date": "date",  # later acquisition
+    "temporal_baseline": "float32",  # days
+    "perpendicular_baseline": "float32",  # m
     "track": "str",
     "frame": "str",
+    "pass": "str",  # ascending or descending
+    "incidence": "float32",  # of the line of sight at the tile's centre, degrees from the vertical
     "volcano": "str",
+    "place_distance": "float32",  # km to the entry of the table of places that gave the volcano
     "region": "str",
     "wavelength": "float64",  # m
     "wrapped": "bool",
     "valid_fraction": "float32",  # share of pixels with data
     "coherence": "float32",  # mean local coherence of the phase, over valid pixels
+    "coherent_fraction": "float32",  # share of pixels with data and local coherence of 0.5 or more
+    "product_coherence": "float32",  # mean of the coherence layer delivered with the product
+    "has_coherence": "bool",  # whether that layer is stored
+    "has_elevation": "bool",  # whether an elevation layer is stored
     "part": "int32",  # which shard holds it
     "slot": "int32",  # where in the shard
 }
@@ -47,8 +66,12 @@ COLUMNS: dict[str, str] = {
 
 
 def to_table(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
-    """Rows as dictionaries to a catalogue with the columns of `COLUMNS` and a geometry."""
-    table = gpd.GeoDataFrame(rows, columns=[*COLUMNS, "geometry"], geometry="geometry", crs=GEOGRAPHIC)
+    """Rows as dictionaries to a catalogue: `COLUMNS`, a geometry, and the labels that came with the tiles."""
+    labels = sorted({name for row in rows for name in row if name.startswith(LABEL_PREFIX)})
+    names = [*COLUMNS, *labels, "geometry"]
+    table = gpd.GeoDataFrame(rows, columns=names, geometry="geometry", crs=GEOGRAPHIC)
+    for name in labels:
+        table[name] = table[name].convert_dtypes()  # nullable: a label may be unknown
     for name, kind in COLUMNS.items():
         if kind in ("str", "date"):
             # None, not NaN, where unknown, whatever pandas release reads it.
@@ -108,26 +131,45 @@ def label_names(table: pd.DataFrame) -> list[str]:
 
 
 def footprint(frame: Frame, row: int, col: int, tile: int) -> BaseGeometry | None:
-    """Outline of a tile in longitude and latitude, or None when the frame is not georeferenced.
+    """Outline of one tile; see `footprints`."""
+    return footprints(frame, [(row, col)], tile)[0]
+
+
+def footprints(frame: Frame, corners: Sequence[tuple[int, int]], tile: int) -> list[BaseGeometry | None]:
+    """Outlines of tiles in longitude and latitude, or None when the frame is not georeferenced.
 
     A tile across the antimeridian becomes two polygons, as GeoJSON (RFC 7946, sec. 3.1.9) wants it.
+
+    Args:
+        frame: which they were cut from.
+        corners: first row and column of each, px.
+        tile: their side, px.
     """
     if frame.crs is None or frame.transform is None:
-        return None
-    from rasterio.errors import CRSError
-    from rasterio.warp import transform
-
+        return [None] * len(corners)
     a, b, c, d, e, f = frame.transform
-    corners = [(col, row), (col + tile, row), (col + tile, row + tile), (col, row + tile)]
-    xs = [a * x + b * y + c for x, y in corners]
-    ys = [d * x + e * y + f for x, y in corners]
-    try:
-        lon, lat = transform(frame.crs, GEOGRAPHIC, xs, ys)
-    except CRSError:
+    rows, cols = (np.asarray(corners, float).T[..., None] + tile * _SQUARE).reshape(2, -1)
+    xs, ys = a * cols + b * rows + c, d * cols + e * rows + f
+    if frame.crs != GEOGRAPHIC:
+        from rasterio.warp import transform
+
+        try:
+            xs, ys = transform(frame.crs, GEOGRAPHIC, xs, ys)
+        except Exception:  # of a damaged reference system or place PROJ makes errors of many kinds
+            return [None] * len(corners)
+    return [_outline(points) for points in np.stack([xs, ys], axis=-1).reshape(-1, 4, 2)]
+
+
+def _outline(points: NDArray[np.float64]) -> BaseGeometry | None:
+    lon, lat = points.T
+    # A damaged georeference leads anywhere; not a number compares as False.
+    if not (np.abs(lat).max() <= 90 and np.abs(lon).max() <= 360):
         return None
-    if max(lon) - min(lon) <= 180:
-        return Polygon(zip(lon, lat, strict=True))
-    eastward = Polygon((x % 360, y) for x, y in zip(lon, lat, strict=True))
+    if lon.max() - lon.min() <= 180:
+        return Polygon(points)
+    eastward = Polygon((x % 360, y) for x, y in points)
+    if not eastward.is_valid:
+        return None
     west_of_it = eastward.intersection(box(0, -90, 180, 90))
     east_of_it = translate(eastward.intersection(box(180, -90, 360, 90)), xoff=-360)
     return unary_union([west_of_it, east_of_it])

@@ -1,69 +1,125 @@
-"""Finds the files that an ingest is asked for."""
+"""Finds the files that an ingest is asked for, and tells whether they changed."""
 
 from __future__ import annotations
 
 import glob
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ssl_insar.errors import UserError
-from ssl_insar.readers import looks_readable
+from ssl_insar.readers import ReadOptions, looks_readable
+from ssl_insar.readers.products import choose
 
-_CHUNK = 1 << 20
+_HASHED_WHOLE = 1 << 23
+_SAMPLES = 64
+_SAMPLE = 1 << 15
+"""Files up to 8 MiB are hashed whole; of larger ones 64 stretches of 32 KiB, or hashing would cost as
+much as reading."""
 
 
-def find(sources: Sequence[str | Path]) -> list[Path]:
+def find(
+    sources: Sequence[str | Path], *, prefer: str = "wrapped", options: ReadOptions | None = None
+) -> tuple[list[Path], list[Path]]:
     """Files behind folders, globs and names, each once, in a stable order.
 
-    A folder is walked for files whose suffix some reader claims; hidden ones are left out. A file
+    A folder is walked for files that some reader claims by name; hidden ones are left out. A file
     given by name is taken whatever its suffix.
+
+    Args:
+        sources: folders, files or globs.
+        prefer: which representation to keep of an interferogram that a walk finds in several; see
+            `ssl_insar.readers.products.choose`.
+        options: with a raw layout, a walk also takes files whose suffix is that of raw files.
+
+    Returns:
+        the files, and those left out for another representation of the same interferogram.
 
     Raises:
         UserError: a source does not exist, or nothing is found in any of them.
     """
-    found: dict[Path, None] = {}
+    named: dict[Path, Path] = {}
+    walked: dict[Path, Path] = {}
     for source in sources:
-        for path in _expand(str(source)):
-            found.setdefault(path.resolve(), None)
-    if not found:
-        named = ", ".join(str(s) for s in sources)
-        raise UserError(f"{named}: no .png, .tif or .npy file in there; give a folder of interferograms")
-    return list(found)
+        paths, by_name = _expand(str(source), options or ReadOptions())
+        for path in paths:
+            # Known by what they are, named by what they are called: a link of git-annex leads to a hash.
+            (named if by_name else walked).setdefault(path.resolve(), path.absolute())
+    if not named and not walked:
+        listed = ", ".join(str(s) for s in sources)
+        raise UserError(f"{listed}: no interferogram in there; give a folder of product files")
+    kept, left = choose([path for target, path in walked.items() if target not in named], prefer)
+    return [*named.values(), *kept], left
 
 
 def fingerprint(path: Path) -> str:
-    """Hash of a file's bytes."""
+    """Hash of a file's bytes, sampled where it is large; of a product folder, of its whole listing."""
     digest = hashlib.blake2b(digest_size=16)
+    if path.is_dir():
+        for entry in _entries(path):
+            digest.update(repr(entry).encode())
+        return digest.hexdigest()
+    size = path.stat().st_size
     with path.open("rb") as handle:
-        while chunk := handle.read(_CHUNK):
-            digest.update(chunk)
+        if size <= _HASHED_WHOLE:
+            digest.update(handle.read())
+        else:
+            digest.update(str(size).encode())
+            for i in range(_SAMPLES):
+                handle.seek((size - _SAMPLE) * i // (_SAMPLES - 1))
+                digest.update(handle.read(_SAMPLE))
     return digest.hexdigest()
 
 
-def _expand(source: str) -> Iterable[Path]:
-    path = Path(source)
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of change, ns: what tells that a source is another than before."""
     if path.is_dir():
-        return _walk(path)
+        entries = _entries(path)
+        return sum(size for _, size, _ in entries), max((changed for *_, changed in entries), default=0)
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _entries(folder: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of all files of a product that is a folder."""
+    entries = []
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            status = (Path(parent) / name).stat()
+            entries.append(
+                (str((Path(parent) / name).relative_to(folder)), status.st_size, status.st_mtime_ns)
+            )
+    return sorted(entries)
+
+
+def _expand(source: str, options: ReadOptions) -> tuple[Iterable[Path], bool]:
+    """The paths behind one source, and whether they were given by name."""
+    path = Path(source)
+    if path.is_dir() and not looks_readable(path):
+        return _walk(path, options), False
     if path.exists():
-        return [path]
+        return [path], True
     if glob.has_magic(source):
-        matches = sorted(glob.glob(source, recursive=True))  # noqa: PTH207 - Path.glob: no absolute patterns
+        matches = [Path(m) for m in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207 - Path.glob: no absolute patterns
         if not matches:
             raise UserError(f"{source}: the pattern matches no file")
+        folders = [match for match in matches if match.is_dir() and not looks_readable(match)]
+        if not folders:
+            return matches, True
         return [
-            file
-            for match in matches
-            for file in (_walk(Path(match)) if Path(match).is_dir() else [Path(match)])
-        ]
+            file for match in matches for file in (_walk(match, options) if match in folders else [match])
+        ], False
     raise UserError(f"{source}: no such file or folder")
 
 
-def _walk(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if looks_readable(path)
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+def _walk(folder: Path, options: ReadOptions) -> list[Path]:
+    found = []
+    for parent, folders, files in os.walk(folder):
+        here = Path(parent)
+        products = [name for name in folders if name[0] != "." and looks_readable(here / name)]
+        # A product that is a folder is not looked into.
+        folders[:] = sorted(name for name in folders if name[0] != "." and name not in products)
+        found += [here / name for name in products]
+        found += [here / name for name in files if name[0] != "." and looks_readable(here / name, options)]
+    return sorted(found)

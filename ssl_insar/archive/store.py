@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 from ssl_insar.archive.catalogue import read_catalogue
 from ssl_insar.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "archive.json"
 CATALOGUE = "catalogue.parquet"
 PARTS = "parts"
 
+NO_ELEVATION = -32768
+"""Stored where the elevation is unknown."""
+
 MOST_MAPS = 400
 """Shards mapped at once: each holds a file descriptor, and 1,024 of those is a common limit."""
 
-_COS_SIN = np.exp(2j * np.pi * np.arange(256) / 256).astype(np.complex64)
+COS_SIN = np.exp(2j * np.pi * np.arange(256) / 256).astype(np.complex64)
 """Unit phasor of each of the 256 wrapped phase counts."""
 
 
@@ -32,7 +35,9 @@ class Archive:
     """A folder of tiles, opened for reading.
 
     Tiles lie in parts: ``parts/00000.phase.npy`` is (n, T, T) uint8 (wrapped) or int16 (unwrapped)
-    in 1/256 cycles (`ssl_insar.phase`), ``parts/00000.valid.npy`` the validity, 8 pixels a byte.
+    in 1/256 cycles (`ssl_insar.phase`), ``parts/00000.valid.npy`` the validity, 8 pixels a byte. Where
+    the product has them, ``.coherence.npy`` is (n, T, T) uint8 (255 = 1) and ``.elevation.npy`` (n, T, T)
+    int16 m.
 
     Attributes:
         path: the folder.
@@ -113,9 +118,29 @@ class Archive:
         Shape:
             n indices -> (n, T, T) complex64
         """
-        z: NDArray[np.complex64] = _COS_SIN[self.phases(indices)]
+        z: NDArray[np.complex64] = COS_SIN[self.phases(indices)]
         z *= self.valid(indices)
         return z
+
+    def coherence(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Coherence as delivered with the product, in [0, 1]; NaN in tiles that came without.
+
+        Shape:
+            n indices -> (n, T, T) float32
+        """
+        return self._layer(indices, "coherence", lambda raw: raw.astype(np.float32) / np.float32(255))
+
+    def elevation(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Elevation in m; NaN where unknown and in tiles that came without.
+
+        Shape:
+            n indices -> (n, T, T) float32
+        """
+        return self._layer(
+            indices,
+            "elevation",
+            lambda raw: np.where(raw == NO_ELEVATION, np.nan, raw).astype(np.float32),
+        )
 
     def position(self, tile_id: str) -> int:
         """Row number of a tile.
@@ -143,6 +168,20 @@ class Archive:
             out[here] = self._map(int(part), what)[self._slot_of[index[here]]].astype(like.dtype, copy=False)
         return out
 
+    def _layer(
+        self,
+        indices: Sequence[int] | NDArray[np.integer[Any]],
+        what: str,
+        decode: Callable[[NDArray[Any]], NDArray[np.float32]],
+    ) -> NDArray[np.float32]:
+        """A layer that not every tile has."""
+        index = np.asarray(indices, np.int64)
+        out = np.full((len(index), self.tile, self.tile), np.nan, np.float32)
+        held = self.catalogue[f"has_{what}"].to_numpy(bool)[index]
+        if held.any():
+            out[held] = decode(self._gather(index[held], what, np.empty((0, self.tile, self.tile), np.int16)))
+        return out
+
     def _map(self, part: int, what: str) -> NDArray[Any]:
         key = (part, what)
         if key in self._maps:
@@ -161,7 +200,7 @@ class Archive:
         """Every shard must be there and as long as the catalogue says."""
         needed = self.catalogue.groupby("part")["slot"].max()
         for part, last in needed.items():
-            for what in ("phase", "valid"):
+            for what in ("phase", "valid"):  # the optional layers are checked when they are read
                 if len(self._map(int(str(part)), what)) <= last:
                     raise UserError(f"{part_file(self.path, int(str(part)), what)}: too short; ingest again")
 
@@ -190,17 +229,19 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder / MANIFEST}: not an archive's manifest; ingest into a new folder")
     if manifest["format"] > FORMAT:
         raise UserError(f"{folder}: written by a newer ssl_insar; upgrade to read it")
+    if manifest["format"] < FORMAT:
+        raise UserError(f"{folder}: written by an older ssl_insar; ingest the sources into a new folder")
     return manifest
 
 
 def part_file(folder: Path, part: int, what: str) -> Path:
-    """Path of a shard: ``what`` is ``phase``, ``valid`` or ``rows``."""
+    """Path of a shard: ``what`` is ``phase``, ``valid``, ``coherence``, ``elevation`` or ``rows``."""
     return folder / PARTS / f"{part:05d}.{what}.{'parquet' if what == 'rows' else 'npy'}"
 
 
 def digest_of(catalogue: pd.DataFrame, tile: int, stride: int) -> str:
-    """Hash of what an archive holds: tiles, their order, and the bytes of their sources."""
+    """Hash of what an archive holds: tiles, their order and their pixels."""
     digest = hashlib.sha256(f"{FORMAT} {tile} {stride}\n".encode())
-    for tile_id, fingerprint in zip(catalogue["id"], catalogue["fingerprint"], strict=True):
-        digest.update(f"{tile_id} {fingerprint}\n".encode())
+    for tile_id, content in zip(catalogue["id"], catalogue["content"], strict=True):
+        digest.update(f"{tile_id} {content}\n".encode())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Cuts a frame into square tiles."""
+"""Cuts a frame into square tiles, reading no more of it than the tile in hand."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ class Tile:
         col: first column in the frame, px.
         phase: (T, T) float32 rad, 0 where not valid.
         valid: (T, T) bool.
+        coherence: (T, T) float32 in [0, 1] as delivered with the product, or None.
+        elevation: (T, T) float32 m, NaN where unknown, or None.
     """
 
     row: int
     col: int
     phase: NDArray[np.float32]
     valid: NDArray[np.bool_]
+    coherence: NDArray[np.float32] | None = None
+    elevation: NDArray[np.float32] | None = None
 
     @property
     def phasor(self) -> NDArray[np.complex64]:
@@ -58,8 +62,8 @@ def starts(length: int, tile: int, stride: int) -> list[int]:
     return [rest // 2 + i * stride for i in range(whole + 1)]
 
 
-def cut(frame: Frame, tile: int, stride: int | None = None) -> list[Tile]:
-    """All tiles of a frame, row by row.
+def cut(frame: Frame, tile: int, stride: int | None = None) -> Iterator[Tile]:
+    """All tiles of a frame, row by row, each read when its turn comes.
 
     Args:
         frame: the interferogram.
@@ -67,7 +71,8 @@ def cut(frame: Frame, tile: int, stride: int | None = None) -> list[Tile]:
         stride: step between tiles, px; None: ``tile``, without overlap.
 
     Raises:
-        FrameTooSmallError: the frame is smaller than a tile.
+        FrameTooSmallError: at once, when the frame is smaller than a tile.
+        UnreadableError: on the way, when the file is damaged there.
     """
     height, width = frame.shape
     if height < tile or width < tile:
@@ -75,12 +80,11 @@ def cut(frame: Frame, tile: int, stride: int | None = None) -> list[Tile]:
             f"{frame.source}: the frame is {height} x {width} px, smaller than a tile of {tile} x {tile} px; "
             f"use an archive with --tile {max(min(height, width) // 32 * 32, 16)} or less, or a larger crop"
         )
-    return list(_cut(frame, tile, stride or tile))
+    return _cut(frame, tile, stride or tile)
 
 
 def _cut(frame: Frame, tile: int, stride: int) -> Iterator[Tile]:
     height, width = frame.shape
     for row in starts(height, tile, stride):
         for col in starts(width, tile, stride):
-            window = (slice(row, row + tile), slice(col, col + tile))
-            yield Tile(row, col, frame.phase[window], frame.valid[window])
+            yield Tile(row, col, *frame.window(row, col, tile, tile))

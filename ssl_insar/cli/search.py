@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ssl_insar.cli.reading import reading_options
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder for results.csv, results.png and results.html.",
 )
+@click.option(
+    "--member", help="Which interferogram of a QUERY file that holds several (ssl-insar info lists them)."
+)
 @click.option("--keep-same-pair", is_flag=True, help="Let tiles of the query's own interferogram be answers.")
 @click.option("--keep-overlapping", is_flag=True, help="Let tiles on the query's own ground be answers.")
 @click.option(
@@ -44,15 +49,19 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Archive that holds the pictures, if it has moved since the index was made.",
 )
+@reading_options
 def command(
     index: Path,
     query: str,
     k: int,
     out: Path,
+    member: str | None,
     keep_same_pair: bool,
     keep_overlapping: bool,
     encoder: Path | None,
     archive: Path | None,
+    layout: str | None,
+    toward: bool,
 ) -> None:
     """Find the tiles of INDEX that look most like QUERY.
 
@@ -65,13 +74,14 @@ def command(
     from ssl_insar import search
     from ssl_insar.atomic import replacing
     from ssl_insar.errors import UserError
+    from ssl_insar.readers import ReadOptions
 
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; --out needs a folder")
     opened = search.Index.open(index)
     # A wrong --archive is a mistake to be told at once; one that was moved away is not.
     tiles = search.open_archive(opened, archive) if archive else None
-    asked = search.resolve(opened, query, encoder)
+    asked = search.resolve(opened, query, encoder, member=member, options=ReadOptions(layout, toward))
     found = search.find(opened, asked, k, keep_same_pair=keep_same_pair, keep_overlapping=keep_overlapping)
     table = search.as_table(opened, asked, found)
     click.echo(_text(table))

@@ -110,7 +110,7 @@ class Index:
             "count": len(embeddings),
             "dimension": int(embeddings.matrix.shape[1]),
             **dataclasses.asdict(embeddings.provenance),
-            "tile": _tile_of(embeddings.provenance.archive),
+            **_cutting_of(embeddings.provenance.archive),
             "metric": "cosine",
             "factory": built.factory,
             "probes": built.probes,
@@ -175,6 +175,12 @@ class Index:
         """Side of the tiles, px; None when the archive was out of reach when the index was made."""
         side = self.manifest.get("tile")
         return None if side is None else int(side)
+
+    @property
+    def spacing(self) -> float | None:
+        """Pixel spacing that the archive was multilooked to, m; None: pixels as delivered."""
+        metres = self.manifest.get("spacing")
+        return None if metres is None else float(metres)
 
     @property
     def exact(self) -> bool:
@@ -304,12 +310,13 @@ def _check_vectors(embeddings: Embeddings) -> None:
         )
 
 
-def _tile_of(archive: str) -> int | None:
-    """Side of the archive's tiles, px; None when the archive is out of reach."""
+def _cutting_of(archive: str) -> dict[str, Any]:
+    """How the archive was cut, so that a query is cut likewise; nothing when it is out of reach."""
     try:
-        return int(read_archive_manifest(Path(archive))["tile"]) if archive else None
+        manifest = read_archive_manifest(Path(archive)) if archive else {}
     except UserError:
-        return None
+        manifest = {}
+    return {"tile": manifest.get("tile"), "spacing": manifest.get("spacing")}
 
 
 def _some(names: Any) -> str:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from ssl_insar.archive.catalogue import LABEL_PREFIX, footprint
 from ssl_insar.archive.sources import fingerprint
+from ssl_insar.archive.spacing import at_spacing
 from ssl_insar.archive.tiling import cut
 from ssl_insar.errors import UserError
-from ssl_insar.readers import Frame, read
+from ssl_insar.readers import Frame, ReadOptions, read
 from ssl_insar.search.exclude import Facts
 from ssl_insar.search.index import Index, Neighbour
 
@@ -66,7 +67,14 @@ class Match(Neighbour):
     tile: int
 
 
-def resolve(index: Index, query: str, encoder: str | Path | Encoder | None = None) -> Query:
+def resolve(
+    index: Index,
+    query: str,
+    encoder: str | Path | Encoder | None = None,
+    *,
+    member: str | None = None,
+    options: ReadOptions | None = None,
+) -> Query:
     """Make a query of a tile id or of a file.
 
     A file is cut into tiles that overlap by half, so that no pattern is lost on a cut.
@@ -75,6 +83,8 @@ def resolve(index: Index, query: str, encoder: str | Path | Encoder | None = Non
         index: where to search.
         query: a tile id of the index; else a file that `ssl_insar.readers.read` can read.
         encoder: what embeds a file; None: the encoder that made the index, from where it was then.
+        member: which interferogram of a file that holds several.
+        options: what a file cannot say about itself.
 
     Raises:
         UserError: neither an id nor a file, a file that cannot be read, is smaller than a tile or
@@ -89,7 +99,9 @@ def resolve(index: Index, query: str, encoder: str | Path | Encoder | None = Non
         closest = _closest(query, index)
         hint = f"; the closest ids are: {', '.join(closest)}" if closest else ""
         raise UserError(f"{query}: neither a tile id of {index.path} nor a file that exists{hint}")
-    frame = read(path)
+    frame = read(path, options, member)
+    if index.spacing is not None:
+        frame = at_spacing(frame, index.spacing)
     tile = index.tile
     if tile is None:
         raise UserError(

@@ -15,7 +15,7 @@ from made import fringes, write_frames
 
 from ssl_insar import phase as ph
 from ssl_insar.archive import Archive, ingest
-from ssl_insar.archive import build as build_module
+from ssl_insar.archive import shards as shards_module
 from ssl_insar.errors import UserError
 from ssl_insar.readers import read
 
@@ -173,7 +173,7 @@ def test_bad_files_are_skipped_with_a_reason(tmp_path: Path) -> None:
         (lambda p: ingest(str(p / "*.xyz"), p / "a"), "matches no file"),
         (lambda p: ingest(p, p / "a", tile=8), "16 px"),
         (lambda p: ingest(p, p / "a", min_valid=float("nan")), "is a share"),
-        (lambda p: (p / "sub").mkdir() or ingest(p / "sub", p / "a"), "no .png, .tif or .npy file"),
+        (lambda p: (p / "sub").mkdir() or ingest(p / "sub", p / "a"), "no interferogram in there"),
     ],
 )
 def test_wrong_sources_are_refused(tmp_path: Path, make, message: str) -> None:
@@ -245,11 +245,11 @@ def test_kill_9_loses_nothing(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "in", 120)
     script = (
         "import sys, time\n"
-        "from ssl_insar.archive import build, ingest\n"
-        "build.SHARD_TILES = 10\n"  # so that shards are written often
-        "real = build._cut_one\n"
+        "from ssl_insar.archive import cutting, ingest, shards\n"
+        "shards.SHARD_TILES = 10\n"  # so that shards are written often
+        "real = cutting.Cutter.cut\n"
         "def slow(*a):\n    time.sleep(0.02); return real(*a)\n"
-        "build._cut_one = slow\n"
+        "cutting.Cutter.cut = slow\n"
         "ingest(sys.argv[1], sys.argv[2], tile=64, progress=False)\n"
     )
     out = tmp_path / "a"
@@ -273,7 +273,7 @@ def test_kill_9_loses_nothing(tmp_path: Path) -> None:
 def test_shards_do_not_change_what_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_frames(tmp_path / "in", 12)
     whole = ingest(folder, tmp_path / "a", tile=32, progress=False).archive
-    monkeypatch.setattr(build_module, "SHARD_TILES", 5)
+    monkeypatch.setattr(shards_module, "SHARD_TILES", 5)
     split = ingest(folder, tmp_path / "b", tile=32, progress=False, workers=3).archive
     assert split.catalogue["part"].nunique() > 3
     assert split.digest == whole.digest
@@ -285,7 +285,7 @@ def test_more_shards_than_may_be_mapped_at_once(tmp_path: Path, monkeypatch: pyt
 
     folder = write_frames(tmp_path / "in", 12)
     whole = ingest(folder, tmp_path / "a", tile=64, progress=False).archive
-    monkeypatch.setattr(build_module, "SHARD_TILES", 1)
+    monkeypatch.setattr(shards_module, "SHARD_TILES", 1)
     monkeypatch.setattr(store, "MOST_MAPS", 3)
     split = ingest(folder, tmp_path / "b", tile=64, progress=False).archive
     same(whole, split)

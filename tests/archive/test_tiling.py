@@ -46,7 +46,7 @@ def test_exact_fit_and_overlap() -> None:
 
 def test_cut_takes_the_right_pixels() -> None:
     whole = frame(100, 70)
-    tiles = cut(whole, 32)
+    tiles = list(cut(whole, 32))
     assert [(t.row, t.col) for t in tiles[:2]] == [(2, 3), (2, 35)]
     for tile in tiles:
         np.testing.assert_array_equal(

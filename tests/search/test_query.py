@@ -7,9 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
+from made import fringes
+from made_rasters import write_tiff
 
+from ssl_insar.archive import ingest
 from ssl_insar.archive.tiling import cut
 from ssl_insar.errors import UserError
 from ssl_insar.models import Embeddings, Encoder
@@ -181,3 +185,30 @@ def test_tiles_of_a_query_are_the_tiles_of_ingest(index: Index, world: Any) -> N
     assert {(t.row, t.col) for t in cut(frame, 32)} <= {
         (t.row, t.col) for t in resolve(index, str(world.sources[0])).tiles
     }
+
+
+def test_a_query_is_multilooked_as_the_archive_was(world: Any, tmp_path: Path) -> None:
+    phase = fringes(128, np.random.default_rng(1), True).astype(np.float32)
+    path = write_tiff(tmp_path / "20200101_20200113.geo.diff_pha.tif", phase)
+    archive = ingest(path, tmp_path / "archive", tile=32, spacing=220, progress=False).archive
+    Encoder.load(world.encoder).embed(archive, out=tmp_path / "embeddings", progress=False)
+    made = Index.build(Embeddings.open(tmp_path / "embeddings"), tmp_path / "index")
+    assert made.spacing == 220
+    query = resolve(made, str(path), world.encoder)
+    assert query.frame is not None
+    assert query.frame.shape == (64, 64)
+    first = query.vectors[0] / np.linalg.norm(query.vectors[0])
+    assert made.vectors([0])[0] @ first == pytest.approx(1, abs=1e-3), "the corner tile of the same file"
+
+
+def test_one_interferogram_of_a_stack_as_a_query(index: Index, world: Any, tmp_path: Path) -> None:
+    path = tmp_path / "ifgramStack.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"FILE_TYPE": "ifgramStack", "WIDTH": "32", "LENGTH": "32", "WAVELENGTH": "0.056"})
+        file["date"] = np.array([[b"20200101", b"20200113"], [b"20200113", b"20200125"]])
+        file["dropIfgram"] = np.ones(2, bool)
+        file["unwrapPhase"] = np.random.default_rng(0).normal(0, 5, (2, 32, 32)).astype(np.float32)
+    with pytest.raises(UserError, match="holds 2 interferograms"):
+        resolve(index, str(path))
+    query = resolve(index, str(path), member="20200113_20200125")
+    assert [str(tile.reference_date) for tile in query.tiles] == ["2020-01-13"]
