@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evaluation.running import run
 from ssl_insar import __version__
 from ssl_insar.archive import Archive
 from ssl_insar.archive.groups import PROTOCOLS, groups_holding
@@ -172,7 +172,7 @@ def command(
         raise UserError("nothing to evaluate; give --encoder RUN or --embeddings EMB")
     tiles = Archive.open(archive)
     series = (
-        attach(tiles.catalogue, labels, target, ignore_absent=ignore_absent)
+        attach(tiles.catalogue, labels, target, ignore_absent=ignore_absent, tile=tiles.tile)
         if labels
         else labels_in(tiles.catalogue, target)
     )
@@ -227,12 +227,8 @@ def _embedded(held: Encoder | None, embeddings: Path | None, tiles: Archive) -> 
 
 
 def main() -> None:
-    """Run the command; an error that the user can put right is one line and exit code 2."""
-    try:
-        command()
-    except UserError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
+    """Run the command."""
+    run(command)
 
 
 if __name__ == "__main__":
