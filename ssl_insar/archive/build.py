@@ -309,6 +309,10 @@ def _check_settings(folder: Path, wanted: dict[str, Any], *, empty: bool) -> Non
             )
         return
     held = json.loads(settings.read_text(encoding="utf-8"))
+    if "curated_from" in held:
+        raise UserError(
+            f"{folder}: is a curated archive; ingest into {held['curated_from']} and audit that again"
+        )
     if held != wanted and not empty:
         flags = {"layout": "as", "roipac_toward": "roipac-toward"}
         cut_with = " ".join(

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ssl_insar.archive import store
 from ssl_insar.archive.catalogue import read_catalogue, to_table, write_catalogue
@@ -149,7 +150,7 @@ class ShardWriter:
                 row["part"], row["slot"] = part, slot
             for what in cuts[0].layers:
                 with replacing(store.part_file(self.folder, part, what)) as scratch:
-                    np.save(scratch, np.concatenate([cut.layers[what] for cut in cuts]))
+                    _save([cut.layers[what] for cut in cuts], scratch)
             stamps: Any = pd.DataFrame(rows)[_STAMPS]
             table = pd.concat([to_table(rows), stamps], axis=1)
             write_catalogue(table, store.part_file(self.folder, part, "rows"))
@@ -157,6 +158,17 @@ class ShardWriter:
             write_json(self.folder / store.PARTS / SEEN, self._seen)
         self._held = []
         self._started = time.monotonic()
+
+
+def _save(layers: list[NDArray[Any]], path: Path) -> None:
+    """Write arrays one behind the other as one ``.npy``, without a copy of them all in memory."""
+    first = layers[0]
+    header = np.lib.format.header_data_from_array_1_0(first)
+    header["shape"] = (sum(len(layer) for layer in layers), *first.shape[1:])
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for layer in layers:
+            file.write(layer.data)
 
 
 def _digest(contents: Iterable[str]) -> str:

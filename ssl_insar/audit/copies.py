@@ -125,7 +125,7 @@ def choose_threshold(correlations: Sequence[float] | NDArray[np.float64]) -> tup
     """The middle of the emptiest stretch in the correlations of the pairs compared.
 
     Copies crowd at 1. What merely looks alike (tiles that share an acquisition, hence its atmosphere;
-    plain ramps) thins out below: on 2,553 crops of volcanoes copies lie above 0.999 and the best
+    plain ramps) thins out below: on 2,558 crops of volcanoes copies lie above 0.999 and the best
     look-alike, which shares an acquisition, at 0.915. Copies of other processing or with more noise
     may lie between, so the place where the two meet is looked up in each archive.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class Overlaps:
 
     Attributes:
         found: the pairs of tiles.
-        untold: pairs of tiles of one interferogram that were not compared, for there are too many.
+        untold: pairs of tiles of one interferogram that were not compared, for there are too many; at most.
     """
 
     found: list[Overlap]
@@ -134,16 +134,17 @@ def find_overlaps(
             continue
         found += _on_map(rows, file, shapes)
         if shapely.is_missing(shapes[rows]).any():
-            few = rows[usable[rows]]
-            few = few[: 2 * int(MOST_PAIRS**0.5)]  # what is beyond would not be compared anyway
-            pairs = [
+            telling = rows[usable[rows]].tolist()
+            pairs = (
                 (a, b)
-                for a, b in combinations(few.tolist(), 2)
+                for a, b in combinations(telling, 2)
                 if file[a] != file[b] and copies[a] != copies[b] and (shapes[a] is None or shapes[b] is None)
-            ]
-            room = max(MOST_PAIRS - len(unplaced), 0)
-            unplaced += pairs[:room]
-            untold += len(pairs[room:])
+            )
+            room = MOST_PAIRS - len(unplaced)
+            taken = list(islice(pairs, room))
+            unplaced += taken
+            if len(taken) == room:
+                untold += math.comb(len(telling), 2) - room
     found += _by_pixels(archive, scan, unplaced, threshold, progress)
     return Overlaps(sorted(found, key=lambda pair: (pair.first, pair.second)), untold)
 

@@ -17,7 +17,7 @@ NOISE = 0.35
 
 Of independent phases a box of 25 shows 0.177 on average with a standard deviation of 0.093 (a Rayleigh
 length), nine boxes together 0.031; the highest of the 1,800 squares of a tile reaches 0.30 as a rule. On
-2,553 crops of volcanoes every tile below 0.35 was noise to the eye; from 0.36 on there are islands of a
+2,558 crops of volcanoes every tile below 0.35 was noise to the eye; from 0.36 on there are islands of a
 few pixels with fringes, though the tile's mean lies at the noise floor.
 """
 

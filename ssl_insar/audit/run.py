@@ -142,6 +142,9 @@ def audit(
     Raises:
         UserError: no such split or label, or FAISS is not installed.
     """
+    from ssl_insar.search.backend import import_faiss
+
+    import_faiss()
     catalogue = archive.catalogue
     given = read_split(catalogue, split) if split else None  # told before the long work
     labels = labels_for(catalogue, given, label) if given and label else None
@@ -161,7 +164,7 @@ def audit(
     notes: list[str] = []
     if overlaps.untold:
         notes.append(
-            f"{overlaps.untold:,} pairs of tiles of one interferogram have no place and were not compared"
+            f"up to {overlaps.untold:,} pairs of tiles of one interferogram have no place: not compared"
         )
     if given:
         leaks = find_leaks(catalogue, given, copies, overlaps)

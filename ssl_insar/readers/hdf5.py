@@ -122,6 +122,10 @@ class Hdf5:
                 f"{self.path}: '{name}' holds {dataset.dtype} values of shape {dataset.shape}; numbers in "
                 f"{dims} dimensions expected"
             )
+        if not h5py.h5t.py_create(dataset.dtype).equal(dataset.id.get_type()):
+            raise UnreadableError(
+                f"{self.path}: damaged HDF5 file ('{name}' holds numbers of a form that no machine has)"
+            )
         self._check_filters(dataset, name)
         if dataset.chunks is None:
             return dataset
@@ -235,13 +239,14 @@ class Hdf5:
         place = dataset.id.get_offset()
         if dataset.dtype.kind != "O" or place is None:
             return
-        size = dataset.id.get_storage_size()
+        stored = self.path.stat().st_size
+        size = min(dataset.id.get_storage_size(), stored)
         with self.path.open("rb") as handle:
             handle.seek(place)
             raw = handle.read(size)
         # A string is its length in 4 bytes, and where it lies in a heap.
         lengths = np.frombuffer(raw[: len(raw) // 4 * 4], "<u4")[:: max(size // max(dataset.size, 1) // 4, 1)]
-        if lengths.max(initial=0) > self.path.stat().st_size:
+        if lengths.max(initial=0) > stored:
             raise UnreadableError(f"{self.path}: damaged HDF5 file (a text in it is longer than the file)")
 
     def _check_filters(self, dataset: Any, name: str) -> None:

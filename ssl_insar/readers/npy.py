@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from ssl_insar.readers.grey import frame_from_grey
 from ssl_insar.readers.names import facts_of
 from ssl_insar.readers.pixels import Patch, Window, settle
 from ssl_insar.readers.values import is_wrapped, phase_and_validity, refuse_coherence
+
+_HEADERS = threading.Lock()
+"""numpy parses headers with `ast`, which CPython 3.11 counts the depth of for all threads together:
+two at once now and then end in "AST constructor recursion depth mismatch"."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ def read_npy(path: Path) -> Frame:
     # Mapped first: that compares the header with the file's length, where a plain load of a damaged
     # header would ask for all the memory it claims.
     try:
-        values = np.load(path, allow_pickle=False, mmap_mode="r")
+        with _HEADERS:
+            values = np.load(path, allow_pickle=False, mmap_mode="r")
     except ValueError as error:
         if "object" in str(error).lower():
             raise UnreadableError(f"{path}: holds pickled Python objects, which are refused") from error

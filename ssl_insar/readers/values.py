@@ -25,13 +25,16 @@ WRAPPED_SLACK = 1e-3
 HEIGHTS = (-500.0, 9000.0)
 """m; what lies beyond is a fill value."""
 
-_WILD = (1e12, 1e38)
-"""No phase or amplitude lies between these, and no usual fill; of arbitrary bytes read as floats a third
-do."""
+_WILD = 1e12
+"""No phase or amplitude is larger, only fills; of arbitrary bytes read as floats a third are."""
 
 _MOST_WILD = (0.05, 16)
 """Share of such values, each different from the others, and number of them that only damage explains:
 resampling makes some of large fills, along their edges."""
+
+_MOST_TINY = 0.5
+"""Share of values below the least normal number, which those of float32 are that were made wider and
+stand in the wrong byte order; the tails of a simulated deformation hold some."""
 
 _LOOKED_AT = 4096
 
@@ -85,10 +88,11 @@ def _refuse_nonsense(values: NDArray[Any]) -> None:
     """Some codecs unpack anything, and nothing else tells values that stand in the wrong byte order."""
     step = max(int(np.sqrt(values.size / _LOOKED_AT)), 1)
     seen = np.abs(values[::step, ::step])
-    least, most = _WILD
-    wild = seen[(seen > least) & (seen < most)]
+    wild = seen[(seen > _WILD) & (seen < np.inf)]
     share, count = _MOST_WILD
-    if wild.size > max(share * seen.size, count) and np.unique(wild).size > max(share * seen.size, count):
+    least = max(share * seen.size, count)
+    tiny = np.count_nonzero((seen > 0) & (seen < np.finfo(seen.dtype).tiny))
+    if (wild.size > least and np.unique(wild).size > least) or tiny > max(_MOST_TINY * seen.size, count):
         raise ValueError(
             "its values are no numbers that make sense; damaged, or in another byte order than told"
         )

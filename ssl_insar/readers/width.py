@@ -3,7 +3,8 @@
 A header of another image may give just the size that the file has, with rows and columns swapped for
 one. Read so, every row begins where the one before it has not ended yet, and the image is sheared to
 stripes without any error. But neighbouring rows of an interferogram are alike, and those of a sheared
-one much less so than they are at the right width.
+one much less so than they are at the right width. (Rows that are told to be twice as long are alike as
+well, and pass.)
 """
 
 from __future__ import annotations

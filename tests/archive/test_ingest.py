@@ -305,3 +305,14 @@ def test_real_crops(shared_data: Path, tmp_path: Path) -> None:
     archive = ingest(files, tmp_path / "a", progress=False).archive
     assert len(archive) == 60
     assert archive.catalogue["volcano"].notna().all()
+
+
+def test_many_npy_headers_at_once(tmp_path: Path) -> None:
+    # numpy reads them with `ast`, which is not safe in threads on every Python.
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i in range(300):
+        np.save(folder / f"{i}.npy", np.full((16, 16), 0.01 * (i + 1) - 3.5, np.float32))
+    report = ingest(folder, tmp_path / "a", tile=16, workers=8, progress=False)
+    assert report.skipped == []
+    assert len(report.archive) == 300
