@@ -77,7 +77,7 @@ class Netcdf3:
                     if not variable.isrec and isinstance(variable.data, np.ndarray)
                 }
                 told = vars(file)["_attributes"]  # scipy lists them nowhere else
-                _check_places(variables.values())
+                _check_places(variables.values(), file.fp.tell())
                 return cls(path, {key: _plain(value) for key, value in told.items()}, variables)
         except OSError:
             raise
@@ -101,9 +101,16 @@ class Netcdf3:
         return variable.values
 
 
-def _check_places(variables: Iterable[Variable]) -> None:
-    """Refuse values that lie in each other's place, as when a flipped bit moved one of them."""
-    places = sorted(byte_bounds(variable.values) for variable in variables if variable.values.size)
+def _check_places(variables: Iterable[Variable], header: int) -> None:
+    """Refuse values in each other's place or in the header's, as when a flipped bit moved them."""
+    mapped = [variable.values for variable in variables if variable.values.size]
+    if not mapped:
+        return
+    file = mapped[0]
+    while isinstance(file.base, np.ndarray):
+        file = file.base
+    start = byte_bounds(file)[0]
+    places = sorted([(start, start + header), *map(byte_bounds, mapped)])
     if any(after[0] < before[1] for before, after in itertools.pairwise(places)):
         raise ValueError("variables overlap")
 

@@ -66,7 +66,8 @@ def phase_and_validity(
     """
     if values.dtype == np.float16:  # too narrow for the fill values compared with below
         values = values.astype(np.float32)
-    _refuse_nonsense(values)
+    if values.dtype.kind in "fc":
+        _refuse_nonsense(values)
     if values.dtype.kind == "c":
         valid = np.isfinite(values) & (values != 0)
         phase = np.angle(values)

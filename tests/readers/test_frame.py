@@ -60,3 +60,13 @@ def test_fields_of_different_shape_are_refused() -> None:
     for layer in ("coherence", "elevation"):
         with pytest.raises(ValueError, match=layer):
             Frame.of(phase, valid, **{layer: np.zeros((2, 2), np.float32)}, **facts)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_phase_that_is_called_wrapped_lies_within_pi(sign: int) -> None:
+    """Damaged files and misnamed ones hold what they like."""
+    phase = np.array([[-9.0, -3.2, 0.0], [3.1, 4.0, 1e5]], np.float32)
+    made = Frame.of(phase, phase != 0, wrapped=True, source=Path("x"), family="made here", sign=sign)
+    assert np.abs(made.phase).max() <= np.pi
+    np.testing.assert_allclose(np.exp(1j * made.phase), np.exp(1j * sign * phase), atol=1e-2)
+    assert (made.phase[~made.valid] == 0).all()

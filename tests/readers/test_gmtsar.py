@@ -209,3 +209,25 @@ class TestReal:
         assert frame.valid.mean() == pytest.approx(1 - 0.97967592, abs=1e-6)
         with h5py.File(path) as file:
             np.testing.assert_array_equal(frame.phase, np.nan_to_num(file["z"][()][::-1]))
+
+
+@pytest.mark.parametrize("kind", ["classic", "netCDF-4"])
+@pytest.mark.parametrize("axis", ["lon", "lat"])
+def test_made_geographic_grid_whose_coordinates_do_not_tell_where_north_is(
+    tmp_path: Path, kind: str, axis: str
+) -> None:
+    path = made(tmp_path / "unwrap.grd", UNWRAPPED, kind=kind)
+    raw = bytearray(path.read_bytes())
+    values = (LON if axis == "lon" else LAT).astype(">f8" if kind == "classic" else "<f8").tobytes()
+    at = raw.find(values)
+    raw[at + 64 : at + 128] = bytes(64)
+    path.write_bytes(raw)
+    with pytest.raises(UnreadableError, match="not evenly spaced, so nothing tells where north is"):
+        read(path)
+
+
+def test_made_radar_coordinates_under_the_name_of_a_geographic_grid(tmp_path: Path) -> None:
+    path = made(tmp_path / "unwrap_ll.grd", UNWRAPPED, ("x", "y"))
+    frame = read(path)
+    np.testing.assert_array_equal(frame.phase, UNWRAPPED)
+    assert frame.crs is None

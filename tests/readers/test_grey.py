@@ -153,3 +153,15 @@ def test_flat_patches_smaller_than_three_by_three_are_phase() -> None:
 def test_black_and_white_are_the_same_phase(tmp_path: Path) -> None:
     frame = read(save(tmp_path / NAME, np.array([[0, 255], [255, 0]], np.uint8)))
     np.testing.assert_allclose(frame.phasor, -1, atol=1e-6)
+
+
+def test_a_chunk_that_claims_more_memory_than_there_is(
+    tmp_path: Path, grey: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(image: Image.Image) -> None:
+        raise MemoryError
+
+    path = save(tmp_path / NAME, grey)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", load)
+    with pytest.raises(UnreadableError, match=r"damaged PNG file \(MemoryError\)"):
+        read(path)

@@ -83,6 +83,40 @@ class TestDamage:
         with pytest.raises(UnreadableError, match=r"damaged HDF5 file .*text"):
             read(path)
 
+    def test_text_that_claims_to_be_longer_than_the_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            file["told"] = "2019-01-05"
+            place = file["told"].id.get_offset()
+        assert Hdf5(path).text("told") == "2019-01-05"
+        raw = bytearray(path.read_bytes())
+        assert raw[place : place + 4] == struct.pack("<I", 10)
+        raw[place + 3] = 0x40  # 1 GiB
+        path.write_bytes(raw)
+        with pytest.raises(UnreadableError, match="a text in it is longer than the file"):
+            Hdf5(path).text("told")
+
+    def test_numbers_of_a_form_that_no_machine_has(self, tmp_path: Path) -> None:
+        """One flipped bit in the type multiplies all values by some power of two."""
+        path = made_stack(tmp_path / "a.h5")
+        raw = bytearray(path.read_bytes())
+        bias = struct.pack("<BBBBI", 23, 8, 0, 23, 127)  # exponent and mantissa of a float32
+        assert raw.count(bias) == 1
+        raw[raw.find(bias) + 4] ^= 8
+        path.write_bytes(raw)
+        with pytest.raises(UnreadableError, match="'igram' holds numbers of a form that no machine has"):
+            read(path)
+
+    def test_lists_of_any_length_are_no_attributes(self, tmp_path: Path) -> None:
+        """Of a damaged type they make the library read anywhere in memory."""
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            several = np.empty(1, object)
+            several[0] = np.arange(3, dtype="i4")
+            file.attrs.create("list", several, dtype=h5py.vlen_dtype("i4"))
+            file.attrs["name"] = "text"
+        told = Hdf5(tmp_path / "a.h5").attributes("", ["list", "name"])
+        assert told == {"name": "text"}
+
     def test_a_claim_that_the_file_cannot_hold_asks_for_no_memory(self, tmp_path: Path) -> None:
         path = made_stack(tmp_path / "a.h5", phase=None)
         with h5py.File(path, "a") as file:

@@ -330,3 +330,12 @@ def test_other_folders_are_not_claimed_and_a_packed_cube_says_so(tmp_path: Path)
     assert FAMILY.claims(packed, b"x" * 16)
     with pytest.raises(UnreadableError, match="packed minicube; unpack it with: tar -xf 124D"):
         frames(packed)
+
+
+def test_made_heights_beyond_all_mountains_are_unknown(tmp_path: Path) -> None:
+    """Packed values have no checksum: a flipped bit makes any number of them."""
+    store = made_cube(tmp_path)
+    dem = zarr.open_array(str(store / "dem"), mode="r+")
+    dem[0, 1:4] = 9500, -800, 8848
+    elevation = frames(store)[0].window(0, 0, 1, 6).elevation
+    np.testing.assert_array_equal(elevation[0], [np.nan, np.nan, np.nan, 8848, 700, 700])

@@ -93,3 +93,15 @@ def test_a_header_that_was_cut_short(tmp_path: Path, length: int) -> None:
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(UnreadableError, match="header makes no sense"):
         Netcdf3.open(path)
+
+
+@pytest.mark.parametrize("step", [-8, 8])
+def test_values_in_the_place_of_the_header_or_of_others(tmp_path: Path, step: int) -> None:
+    """One flipped bit moves a variable by some values."""
+    path = made(tmp_path / "a.nc")
+    raw = path.read_bytes()
+    place = raw.find(VALUES.astype(">f4").tobytes()).to_bytes(4, "big")
+    assert raw.count(place) == 1
+    path.write_bytes(raw.replace(place, (int.from_bytes(place, "big") + step).to_bytes(4, "big")))
+    with pytest.raises(UnreadableError, match=r"a\.nc: damaged netCDF file"):
+        Netcdf3.open(path)

@@ -101,3 +101,22 @@ def test_a_header_that_claims_more_than_the_file_holds(tmp_path: Path, phase: ND
     (tmp_path / "b.npy").write_bytes(claimed)
     with pytest.raises(UnreadableError, match="damaged"):
         read(tmp_path / "b.npy")
+
+
+def test_a_header_that_claims_less_than_the_file_holds(tmp_path: Path, phase: NDArray[np.float64]) -> None:
+    """Its rows would be of another length than those in the file."""
+    raw = save(tmp_path / "a.npy", phase).read_bytes()
+    (tmp_path / "b.npy").write_bytes(raw.replace(b"(15, 18)", b"(15, 16)"))
+    with pytest.raises(UnreadableError, match=r"b\.npy: holds more bytes than the \(15, 16\) values"):
+        read(tmp_path / "b.npy")
+
+
+@pytest.mark.parametrize("kind", ["<f4", "<c8"])
+def test_a_header_that_tells_the_wrong_byte_order(
+    tmp_path: Path, phase: NDArray[np.float64], kind: str
+) -> None:
+    values = (np.exp(1j * phase) if kind == "<c8" else phase).astype(kind)
+    raw = save(tmp_path / "a.npy", values).read_bytes()
+    (tmp_path / "b.npy").write_bytes(raw.replace(kind.encode(), kind.replace("<", ">").encode()))
+    with pytest.raises(UnreadableError, match=r"b\.npy: damaged npy file \(its values are no numbers"):
+        read(tmp_path / "b.npy")

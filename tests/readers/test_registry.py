@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from collections import Counter
 from dataclasses import replace
@@ -222,3 +223,10 @@ def test_later_date_first_is_reversed(tmp_path: Path) -> None:
         assert (frame.reference_date, frame.secondary_date) == (date(2019, 1, 5), date(2019, 1, 17))
     np.testing.assert_allclose(forward.phase, PHASE)
     np.testing.assert_allclose(backward.phase, -PHASE, atol=1e-6)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "scene.tif")
+    with pytest.raises(UnreadableError, match=r"scene\.tif: is a pipe or a device"):
+        read(tmp_path / "scene.tif")
