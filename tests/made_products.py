@@ -429,7 +429,7 @@ PACKED: dict[str, Any] = {"chunks": (1, 16, 16), "compression": "gzip", "shuffle
 
 
 def mintpy_stack(folder: Path, shape: Shape = SHAPE) -> Path:
-    """Three interferograms, of which one is dropped."""
+    """Three interferograms, all of them kept."""
     _mintpy_layers(folder, shape)
     path = folder / "inputs" / "ifgramStack.h5"
     with _mintpy(path, "ifgramStack", "radian", shape) as file:
@@ -438,7 +438,7 @@ def mintpy_stack(folder: Path, shape: Shape = SHAPE) -> Path:
         first, second, third = DAYS
         file["date"] = np.array([[first, second], [first, third], [second, third]], "S8")
         file["bperp"] = np.array([10.5, -20.25, -30.75], np.float32)
-        file["dropIfgram"] = np.array([True, False, True])
+        file["dropIfgram"] = np.ones(3, bool)
     return path
 
 

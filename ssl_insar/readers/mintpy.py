@@ -15,20 +15,24 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssl_insar.geometry import displacement_to_phase, line_of_sight
 from ssl_insar.readers.companions import radar_wavelength
-from ssl_insar.readers.errors import UnreadableError
+from ssl_insar.readers.errors import UnreadableError, damaged
 from ssl_insar.readers.frame import Affine, Frame
 from ssl_insar.readers.hdf5 import Hdf5, Product, day, member, track_of
 from ssl_insar.readers.layers import Difference, Layer, LayeredPhase, Plane, coarse, unit
+
+_T = TypeVar("_T")
 
 DAYS_PER_YEAR = 365.25
 """As MintPy counts the years of a velocity."""
@@ -209,7 +213,12 @@ class _Common:
             size,
             transform,
         )
-        los = None if geometry is None else _line_of_sight(geometry)
+        los = elevation = coherence = None
+        if geometry is not None:
+            los = _spared(file, geometry.path, lambda: _line_of_sight(geometry))
+            elevation = _spared(file, geometry.path, lambda: _layer(geometry, "height", size))
+        if quality is not None:
+            coherence = _spared(file, quality.path, lambda: _layer(quality, "temporalCoherence", size))
         facts = {
             "source": file.path,
             "family": PRODUCT.name,
@@ -222,8 +231,8 @@ class _Common:
         }
         return cls(
             facts,
-            elevation=None if geometry is None else geometry.layer("height"),
-            quality=None if quality is None else quality.layer("temporalCoherence"),
+            elevation=elevation,
+            quality=coherence,
             fill=_number(told, "NO_DATA_VALUE"),
         )
 
@@ -239,19 +248,36 @@ def _beside(
     """The first file of these names beside the product that is of the same grid."""
     here = file.path.absolute().parent
     for path in (here / folder / name for folder in folders for name in names):
-        if not path.is_file():
-            continue
-        try:
-            found = Hdf5(path)
-            same = found.has(layer) and tuple(found.array(layer).shape) == shape
-            if same and _same(_transform(found.attributes("", _CORNER)), transform):
+        if path.is_file():
+            found = _spared(file, path, partial(_of_grid, path, layer, shape, transform))
+            if found is not None:
                 return found
-        except MemoryError:
-            raise
-        except Exception as error:  # a damaged companion must not cost the interferograms
-            why = error if isinstance(error, UnreadableError) else f"{path}: damaged ({error})"
-            warnings.warn(f"{why}; left out beside {file.path.name}", stacklevel=2)
     return None
+
+
+def _of_grid(path: Path, layer: str, shape: tuple[int, int], transform: Affine | None) -> Hdf5 | None:
+    """The file, if it has the layer on the same grid."""
+    found = Hdf5(path)
+    same = _layer(found, layer, shape) is not None
+    return found if same and _same(_transform(found.attributes("", _CORNER)), transform) else None
+
+
+def _layer(found: Hdf5, name: str, shape: tuple[int, int]) -> Plane | None:
+    """A layer of the product's shape, or None."""
+    layer = found.layer(name)
+    return layer if layer is not None and layer.shape == shape else None
+
+
+def _spared(file: Hdf5, path: Path, take: Callable[[], _T | None]) -> _T | None:
+    """What is taken from a file beside the product; a damaged one must not cost the interferograms."""
+    try:
+        return take()
+    except MemoryError:
+        raise
+    except Exception as error:
+        why = error if isinstance(error, UnreadableError) else damaged(path, "HDF5", error)
+        warnings.warn(f"{why}; left out beside {file.path.name}", stacklevel=2)
+        return None
 
 
 def _line_of_sight(geometry: Hdf5) -> NDArray[np.float64] | None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_insar.readers.errors import UnreadableError
+from ssl_insar.readers.errors import UnreadableError, damaged
 from ssl_insar.readers.family import Family, ReadOptions
 from ssl_insar.readers.frame import Frame
 from ssl_insar.readers.grey import frame_from_grey
@@ -56,6 +56,8 @@ def read_npy(path: Path) -> Frame:
         if "object" in str(error).lower():
             raise UnreadableError(f"{path}: holds pickled Python objects, which are refused") from error
         raise
+    except MemoryError as error:  # mapping takes none: the header itself claims gigabytes
+        raise damaged(path, "npy", error) from error
     # A larger file than its header says was written with another one: the rows are of another length.
     if isinstance(values, np.memmap) and values.offset + values.nbytes != path.stat().st_size:
         raise UnreadableError(f"{path}: holds more bytes than the {values.shape} values of its header take")

@@ -202,6 +202,17 @@ class TestGeometry:
             found = frames(path)
         assert found[0].valid.all()
 
+    def test_made_damaged_layer_of_the_geometry_is_left_out_alone(self, tmp_path: Path) -> None:
+        geometry = made_geometry(tmp_path / "geometryGeo.h5")
+        with h5py.File(geometry, "a") as file:
+            del file["azimuthAngle"]
+            file["azimuthAngle"] = h5py.ExternalLink("elsewhere.h5", "/azimuthAngle")
+        path = made_stack(tmp_path / "ifgramStack.h5")
+        with pytest.warns(UserWarning, match=r"geometryGeo.h5: 'azimuthAngle' is a link .*; left out beside"):
+            found = frames(path)
+        assert found[0].los is None
+        assert found[0].window(0, 0, 2, 2).elevation is not None
+
 
 class TestTimeSeries:
     DISPLACEMENT = np.stack([np.zeros((H, W)), RNG.normal(0, 0.05, (H, W)), RNG.normal(0, 0.05, (H, W))])
