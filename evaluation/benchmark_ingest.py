@@ -4,7 +4,7 @@
 
 Throughput: LiCSAR-like GeoTIFF frames (rasterio), a MintPy stack (h5py), grey crops (Pillow) and flat
 arrays (numpy) are read by the library alone, window by window, in a plain loop and in as many threads
-as ingest uses, and by `ssl_insar.archive.ingest`, which also checks, encodes, measures coherence,
+as ingest has workers, and by `ssl_insar.archive.ingest`, which also checks, encodes, measures coherence,
 hashes and writes. The three alternate; the table gives the ratios of the medians, above 1 where ingest
 is the faster. Files lie in the page cache for all. Where nothing has to be decompressed (MintPy, npy)
 the library alone only copies memory.
@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,11 @@ TILE = 224
 FRAME = (3338, 2685)
 """A LiCSAR frame, px (the example of LiCSBAS)."""
 
-STACK = (8, 1200, 1600)
+STACK = (48, 1200, 1600)
 """A MintPy stack: interferograms, rows, columns."""
 
-CROPS = 2500
+CROPS = 6000
+MANY_CROPS = 2500
 FEW_CROPS = 100
 
 _SCENES = 4
@@ -67,13 +69,13 @@ class Case:
 @click.command(epilog="\b\nExample:\n  python -m evaluation.benchmark_ingest --out benchmark")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for ingest.md and memory.png.")
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(min=1))
-@click.option("--workers", type=click.IntRange(min=1), help="Threads of both; by default one a core.")
+@click.option("--workers", type=click.IntRange(min=1), help="Workers of both; by default one a core.")
 @click.option("--memory/--no-memory", default=True, show_default=True, help="Measure memory too.")
 def main(out: Path | None, repeats: int, workers: int | None, memory: bool) -> None:
     """Time ingest against the bare libraries, and measure its memory."""
     count = workers or os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as scratch:
-        lines = [f"{count} threads, tiles of {TILE} px, median of {repeats}", ""]
+        lines = [f"{count} workers, tiles of {TILE} px, median of {repeats}", ""]
         lines += [
             "| windows/s | windows | bare loop | bare, all threads | ingest | to the loop | to all threads |",
             "|---|---|---|---|---|---|---|",
@@ -129,7 +131,7 @@ def cases(scratch: Path) -> Iterator[Case]:
     yield Case("LiCSAR phase and coherence (rasterio)", with_layers, read_tiff_and_coherence)
     yield Case("MintPy stack, unwrapped (h5py)", [mintpy_stack(scratch / "mintpy")], read_stack)
     yield Case("grey crops of 227 px, PNG (Pillow)", crops(scratch / "crops", CROPS), read_png)
-    yield Case("complex .npy (numpy)", npy_frames(scratch / "npy", 4), read_npy)
+    yield Case("complex .npy (numpy)", npy_frames(scratch / "npy", 12), read_npy)
 
 
 def windows(shape: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
@@ -215,13 +217,15 @@ def mintpy_stack(folder: Path) -> Path:
         file.attrs.update(
             {"FILE_TYPE": "ifgramStack", "WIDTH": "1600", "LENGTH": "1200", "WAVELENGTH": "0.0555"}
         )
-        dates = [[f"2019010{i + 1}".encode(), f"2019020{i + 1}".encode()] for i in range(count)]
-        file["date"] = np.array(dates)
+        days = np.datetime64("2019-01-06") + 6 * np.arange(count + 1)
+        names = [str(day).replace("-", "").encode() for day in days]
+        file["date"] = np.array(list(pairwise(names)))
         file["bperp"] = np.zeros(count, np.float32)
         file["dropIfgram"] = np.ones(count, bool)
-        file.create_dataset(
-            "unwrapPhase", data=np.stack([scene((shape[0], shape[1]), i) for i in range(count)]), chunks=True
-        )
+        stack = file.create_dataset("unwrapPhase", (count, *shape), np.float32, chunks=True)
+        scenes = [scene((shape[0], shape[1]), i) for i in range(_SCENES)]
+        for i in range(count):
+            stack[i] = scenes[i % _SCENES] + np.float32(i)
     return path
 
 
@@ -264,7 +268,10 @@ def npy_frames(folder: Path, count: int) -> list[Path]:
     folder.mkdir(parents=True)
     paths = [folder / f"{i}.npy" for i in range(count)]
     for i, path in enumerate(paths):
-        np.save(path, np.exp(1j * scene(FRAME, i)).astype(np.complex64))
+        if i >= _SCENES:
+            shutil.copy(paths[i % _SCENES], path)
+        else:
+            np.save(path, np.exp(1j * scene(FRAME, i)).astype(np.complex64))
     return paths
 
 
@@ -300,17 +307,18 @@ def _memory(scratch: Path, out: Path | None) -> list[str]:
     """Peak resident memory of ingests of their own process, above the imports."""
     if not Path("/proc/self/statm").exists():
         return ["Memory is measured on Linux only."]
-    many = sorted((scratch / "crops").iterdir())
-    few = scratch / "few"
-    few.mkdir()
-    for path in many[:FEW_CROPS]:
-        (few / path.name).symlink_to(path)
+    every = sorted((scratch / "crops").iterdir())
+    few, many = scratch / "few", scratch / "many"
+    for folder, count in ((few, FEW_CROPS), (many, MANY_CROPS)):
+        folder.mkdir()
+        for path in every[:count]:
+            (folder / path.name).symlink_to(path)
     traces: dict[str, NDArray[np.float64]] = {}
     frames = scratch / "licsar"
     size = f"{FRAME[0]} x {FRAME[1]} px"
     sources = {
         f"{FEW_CROPS:,} crops": few,
-        f"{CROPS:,} crops": scratch / "crops",
+        f"{MANY_CROPS:,} crops": many,
         f"1 frame of {size}": min(frames.iterdir()),
         f"16 frames of {size}": frames,
     }

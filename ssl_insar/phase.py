@@ -78,23 +78,33 @@ def encode_unwrapped(phase: FloatArray) -> NDArray[np.int16]:
     return encode_unwrapped_wide(phase).astype(np.int16)
 
 
-def encode_unwrapped_wide(phase: FloatArray) -> NDArray[np.int64]:
-    """Phase to 1/256 cycle counts without any overflow; not-finite values become 0."""
+def encode_unwrapped_wide(phase: FloatArray) -> NDArray[np.int32] | NDArray[np.int64]:
+    """Phase to 1/256 cycle counts without any overflow; not-finite values become 0.
+
+    Counts are int32 where they fit, which is half the work of the 64 bits that huge values take.
+    """
     values = np.asarray(phase)
     # Single precision stays single: its own spacing is finer than a step wherever it can hold one.
     kept = np.float32 if values.dtype == np.float32 else np.float64
-    cycles = np.multiply(values, STEPS_PER_CYCLE / TWO_PI, dtype=kept)
-    finite = np.isfinite(cycles)
-    if not finite.all():
-        cycles = np.where(finite, cycles, 0.0)
-    return np.rint(cycles).astype(np.int64)
+    cycles: FloatArray = np.empty(values.shape, kept)
+    np.multiply(values, STEPS_PER_CYCLE / TWO_PI, out=cycles, dtype=kept)
+    peak = _peak(cycles)
+    if not np.isfinite(peak):
+        cycles[~np.isfinite(cycles)] = 0
+        peak = _peak(cycles)
+    np.rint(cycles, out=cycles)
+    return cycles.astype(np.int32) if peak < 2.0**30 else cycles.astype(np.int64)
 
 
-def fits_unwrapped(phase: FloatArray) -> bool:
-    """Whether every finite value lies within the int16 codec's +-128 cycles."""
+def _peak(values: FloatArray) -> float:
+    """Largest absolute value; NaN or infinity if any value is, two quick passes that need no memory."""
+    return float(max(values.max(initial=0), -values.min(initial=0)))
+
+
+def fits_unwrapped(counts: NDArray[np.integer[Any]]) -> bool:
+    """Whether counts without overflow lie within the int16 codec's +-128 cycles."""
     info = np.iinfo(np.int16)
-    counts = encode_unwrapped_wide(phase)
-    return bool(counts.size == 0 or (counts.min() >= info.min and counts.max() <= info.max))
+    return bool(counts.min(initial=0) >= info.min and counts.max(initial=0) <= info.max)
 
 
 def decode(counts: NDArray[np.integer[Any]]) -> NDArray[np.float32]:

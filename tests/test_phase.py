@@ -121,8 +121,8 @@ class TestCodec:
 
     def test_overflow_wraps_and_is_announced(self) -> None:
         phase = np.array([127.0, 128.0, 300.25]) * TWO_PI
-        assert ph.fits_unwrapped(phase[:1])
-        assert not ph.fits_unwrapped(phase[1:2])
+        assert ph.fits_unwrapped(ph.encode_unwrapped_wide(phase[:1]))
+        assert not ph.fits_unwrapped(ph.encode_unwrapped_wide(phase[1:2]))
         np.testing.assert_array_equal(ph.encode_unwrapped(phase), [127 * 256, -128 * 256, 44 * 256 + 64])
         np.testing.assert_array_equal(ph.encode_wrapped(phase), [0, 0, 64])
 
@@ -145,8 +145,8 @@ class TestCodec:
             warnings.simplefilter("error")
             counts = ph.encode_wrapped(np.array([np.nan, np.inf, -np.inf]))
         np.testing.assert_array_equal(counts, 0)
-        assert ph.fits_unwrapped(np.array([np.nan, 1.0]))
-        assert ph.fits_unwrapped(np.array([]))
+        assert ph.fits_unwrapped(ph.encode_unwrapped_wide(np.array([np.nan, 1.0])))
+        assert ph.fits_unwrapped(ph.encode_unwrapped_wide(np.array([])))
 
     @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int32])
     def test_other_counts_are_refused(self, dtype: Any) -> None:

@@ -7,10 +7,8 @@ behind the last one.
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,12 @@ import pandas as pd
 from ssl_insar import __version__
 from ssl_insar.archive import store
 from ssl_insar.archive.catalogue import COLUMNS, LABEL_PREFIX, label_names, read_catalogue, write_catalogue
-from ssl_insar.archive.cutting import Cut, Cutter, Cutting, Known, Outcome, Skipped
+from ssl_insar.archive.cutting import Cut, Cutter, Cutting, Known, Skipped
 from ssl_insar.archive.labels import FACTS, check_files, join
 from ssl_insar.archive.shards import ShardWriter, current, finished, known_sources
 from ssl_insar.archive.sources import find, stamp
 from ssl_insar.archive.store import Archive
+from ssl_insar.archive.workers import Workers
 from ssl_insar.atomic import replacing, write_json
 from ssl_insar.errors import UserError
 from ssl_insar.memory import keep_freed_memory
@@ -117,7 +116,7 @@ def ingest(
         prefer: of several representations of one interferogram in a folder, keep the ``wrapped``
             or the ``unwrapped`` one, or ``all``.
         options: what files cannot say about themselves.
-        workers: reading threads; None: one a core.
+        workers: threads, or for large collections processes, that read; None: one a core.
         progress: draw a progress bar.
 
     Returns:
@@ -147,10 +146,13 @@ def ingest(
     writer = ShardWriter(folder, parts)
     skipped: list[Skipped] = []
     gave: set[Path] = set()
-    with bar(len(todo), "ingest", "file", shown=progress and bool(todo)) as progress_bar:
+    with (
+        bar(len(todo), "ingest", "file", shown=progress and bool(todo)) as progress_bar,
+        Workers(Cutter(cutting, known), todo, workers) as crew,
+    ):
 
         def take(paths: list[Path]) -> None:
-            for path, outcome, index in _cut_all(paths, Cutter(cutting, known), workers):
+            for path, outcome, index in crew.cut(paths):
                 result = outcome.result
                 refused = writer.add(path, result, outcome.members) if isinstance(result, Cut) else result
                 if refused is not None:
@@ -205,39 +207,6 @@ def _check_extras(extras: Extras, files: list[Path]) -> None:
 
 def _held(known: Known | None, path: Path) -> bool:
     return known is not None and known.whole and known.stamp == stamp(path)
-
-
-def _cut_all(files: list[Path], cutter: Cutter, workers: int | None) -> Iterator[tuple[Path, Outcome, int]]:
-    """Cut files in threads (the libraries release the interpreter lock), results in file order.
-
-    Yields:
-        the file, what became of one of its interferograms, and which it was.
-    """
-    count = workers or os.cpu_count() or 1
-    pool = ThreadPoolExecutor(count)
-    try:
-        firsts = ((path, 0) for path in files)
-        for path, _, outcome in _in_order(pool, cutter, firsts, count):
-            yield path, outcome, 0
-            rest = ((path, index) for index in range(1, outcome.members))
-            for _, index, more in _in_order(pool, cutter, rest, count):
-                yield path, more, index
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, cutter: Cutter, jobs: Iterator[tuple[Path, int]], count: int
-) -> Iterator[tuple[Path, int, Outcome]]:
-    queue: deque[tuple[Path, int, Future[Outcome]]] = deque()
-    for path, index in jobs:
-        queue.append((path, index, pool.submit(cutter.cut, path, index)))
-        if len(queue) >= 4 * count:  # bounds what waits in memory
-            first, at, future = queue.popleft()
-            yield first, at, future.result()
-    while queue:
-        first, at, future = queue.popleft()
-        yield first, at, future.result()
 
 
 def _finish(folder: Path, cutting: Cutting, extras: Extras, skipped: list[Skipped]) -> Archive:

@@ -12,28 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssl_insar import phase as ph
 from ssl_insar.archive.catalogue import LABEL_PREFIX, footprints
+from ssl_insar.archive.encoding import Layers, encode
+from ssl_insar.archive.local_coherence import local_coherence
 from ssl_insar.archive.sources import fingerprint, stamp
 from ssl_insar.archive.spacing import at_spacing
-from ssl_insar.archive.store import COS_SIN, NO_ELEVATION
-from ssl_insar.archive.tiling import Tile, cut
+from ssl_insar.archive.tiling import Strip, strips
 from ssl_insar.errors import UserError
 from ssl_insar.readers import Frame, ReadOptions, frames
 from ssl_insar.readers.pixels import Window
-
-COHERENT = 0.5
-"""Local coherence of a coherent pixel; pure noise exceeds it in a 5 x 5 box twice in a thousand."""
-
-_BOX = 5
-"""Side of the boxes that local coherence is estimated in, px."""
-
-_UNIT = 1024
-_PACKED = (np.rint(_UNIT * COS_SIN.real + _UNIT).astype(np.uint32) << 16) + np.rint(
-    _UNIT * COS_SIN.imag + _UNIT
-).astype(np.uint32)
-"""Cosine and sine of a count as two 16-bit numbers in one, moved to 0..2048 so that the sum of 25 fits:
-one table look-up and one sum instead of two, which is most of what ingest computes."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +75,11 @@ class Cut:
 
     Attributes:
         rows: catalogue rows, without their place in a shard.
-        layers: ``phase`` (n, T, T), ``valid`` (n, T, T / 8), and ``coherence`` and ``elevation``
-            (n, T, T) where the product has them.
+        layers: their pixels (`ssl_insar.archive.encoding.Layers`).
     """
 
     rows: list[dict[str, Any]]
-    layers: dict[str, NDArray[Any]]
+    layers: Layers
 
 
 @dataclass(frozen=True)
@@ -118,6 +104,9 @@ class Cutter:
         self._known = known or {}
         # The open file of each thread: a stack is not opened anew for each of its interferograms.
         self._held = threading.local()
+
+    def __reduce__(self) -> tuple[type[Cutter], tuple[Cutting, Mapping[str, Known]]]:
+        return type(self), (self._cutting, self._known)  # open files stay where they are
 
     def cut(self, path: Path, index: int = 0) -> Outcome:
         """Read one interferogram of a source; a bad one becomes a reason, never an exception."""
@@ -151,15 +140,12 @@ class Cutter:
             frame = at_spacing(frame, settings.spacing)
         base = _facts(frame, path)
         rows: list[dict[str, Any]] = []
-        layers: dict[str, list[NDArray[Any]]] = {}
-        for piece in cut(frame, settings.tile, settings.stride):
-            share = np.count_nonzero(piece.valid) / piece.valid.size
-            if share < settings.min_valid or share == 0.0:
-                continue
-            encoded = _encode(piece, frame.wrapped)
-            for name, layer in encoded.items():
-                layers.setdefault(name, []).append(layer)
-            rows.append(base | _row(frame, piece, encoded, share))
+        stacks: list[Layers] = []
+        for strip in strips(frame, settings.tile, settings.stride):
+            found = _of_strip(frame, strip, settings.min_valid)
+            if found is not None:
+                rows += [base | row for row in found.rows]
+                stacks.append(found.layers)
         if not rows:
             return Skipped(
                 f"{path}:{frame.member}" if frame.member else str(path),
@@ -168,7 +154,7 @@ class Cutter:
         outlines = footprints(frame, [(row["row"], row["col"]) for row in rows], settings.tile)
         for row, outline in zip(rows, outlines, strict=True):
             row["geometry"] = outline
-        return Cut(rows, {name: np.stack(stack) for name, stack in layers.items()})
+        return Cut(rows, {name: np.concatenate([stack[name] for stack in stacks]) for name in stacks[0]})
 
 
 def _reason(path: Path, error: UserError) -> str:
@@ -216,26 +202,41 @@ def _stem(frame: Frame, path: Path) -> str:
     return stem
 
 
-def _row(frame: Frame, piece: Tile, encoded: dict[str, NDArray[Any]], share: float) -> dict[str, Any]:
-    tile = piece.phase.shape[0]
-    coherence, fraction = coherence_of(encoded["phase"], piece.valid)
-    los = frame.los_at(piece.row + tile / 2, piece.col + tile / 2)
-    row = {
-        "row": piece.row,
-        "col": piece.col,
-        "content": _content(encoded),
-        "incidence": None if los is None else float(np.degrees(np.arccos(np.clip(los[2], -1, 1)))),
-        "valid_fraction": share,
-        "coherence": coherence,
-        "coherent_fraction": fraction,
-        "product_coherence": None if piece.coherence is None else _mean(piece.coherence, piece.valid),
-        "has_coherence": piece.coherence is not None,
-        "has_elevation": piece.elevation is not None,
-    }
-    if frame.annotations is not None:
-        known = frame.annotations(Window(piece.row, piece.col, tile, tile))
-        row |= {LABEL_PREFIX + name: value for name, value in known.items()}
-    return row
+def _of_strip(frame: Frame, strip: Strip, min_valid: float) -> Cut | None:
+    """The tiles of a strip that hold enough, encoded, and what is particular to each of them."""
+    tile, patch = strip.tile, strip.patch
+    every = list(range(len(strip.cols)))
+    valid = strip.stacked(patch.valid, every)
+    counted = [np.count_nonzero(mask) for mask in valid]
+    kept = [i for i in every if counted[i] and counted[i] >= min_valid * tile * tile]
+    if not kept:
+        return None
+    if kept != every:
+        valid = valid[kept]
+    layers = encode(strip, kept, valid, wrapped=frame.wrapped)
+    coherence, coherent = local_coherence(layers["phase"], valid)
+    delivered = None if patch.coherence is None else strip.stacked(patch.coherence, kept)
+    rows: list[dict[str, Any]] = []
+    for i, index in enumerate(kept):
+        row, col = strip.row, strip.cols[index]
+        los = frame.los_at(row + tile / 2, col + tile / 2)
+        facts = {
+            "row": row,
+            "col": col,
+            "content": _content(layers["phase"][i], layers["valid"][i]),
+            "incidence": None if los is None else float(np.degrees(np.arccos(np.clip(los[2], -1, 1)))),
+            "valid_fraction": counted[index] / tile**2,
+            "coherence": float(coherence[i]),
+            "coherent_fraction": float(coherent[i]),
+            "product_coherence": None if delivered is None else _mean(delivered[i], valid[i]),
+            "has_coherence": patch.coherence is not None,
+            "has_elevation": patch.elevation is not None,
+        }
+        if frame.annotations is not None:
+            known = frame.annotations(Window(row, col, tile, tile))
+            facts |= {LABEL_PREFIX + name: value for name, value in known.items()}
+        rows.append(facts)
+    return Cut(rows, layers)
 
 
 def _mean(values: NDArray[np.float32], counted: NDArray[np.bool_]) -> float:
@@ -243,75 +244,10 @@ def _mean(values: NDArray[np.float32], counted: NDArray[np.bool_]) -> float:
     return float((values * counted).sum(dtype=np.float64) / np.count_nonzero(counted))
 
 
-def coherence_of(counts: NDArray[np.integer[Any]], valid: NDArray[np.bool_]) -> tuple[float, float]:
-    """Mean local coherence of a tile over its valid pixels, and the share of coherent pixels in it.
-
-    Local coherence is the length of the mean phasor in boxes of 5 x 5 px; every second row of boxes is
-    looked at, whose mean over a tile differs from that over all by less than a hundredth.
-
-    Shape:
-        (T, T) counts of 1/256 cycle, (T, T) validity
-    """
-    width = valid.shape[1] // _BOX * _BOX
-    height = valid.shape[0] // (2 * _BOX) * (2 * _BOX)
-
-    def rows_of_boxes(field: NDArray[Any]) -> NDArray[Any]:
-        return field[:height, :width].reshape(-1, 2 * _BOX, width)[:, :_BOX]
-
-    data = rows_of_boxes(valid)
-    packed = np.take(_PACKED, rows_of_boxes(counts).astype(np.uint8, copy=False)) * data
-    total = _box_sums(packed)
-    count = _box_sums(data.view(np.uint8)).astype(np.float32)  # at most 25: no overflow
-    real = (total >> 16).astype(np.float32) - _UNIT * count
-    imag = (total & 0xFFFF).astype(np.float32) - _UNIT * count
-    length = np.hypot(real, imag) / _UNIT  # coherence times the number of valid pixels
-    pixels = float(count.sum())
-    coherent = float(count[(length >= COHERENT * count) & (count > 0)].sum())
-    return (float(length.sum()) / pixels if pixels else 0.0), coherent / data.size
-
-
-def _box_sums(field: NDArray[Any]) -> NDArray[Any]:
-    """Sums over boxes in the field's own type; five strided additions are four times as fast as a sum.
-
-    Shape:
-        (n, 5, W) -> (n, W / 5)
-    """
-    rows = field.sum(axis=1, dtype=field.dtype)
-    sums: NDArray[Any] = rows[:, 0::_BOX].copy()
-    for i in range(1, _BOX):
-        sums += rows[:, i::_BOX]
-    return sums
-
-
-def _encode(piece: Tile, wrapped: bool) -> dict[str, NDArray[Any]]:
-    layers: dict[str, NDArray[Any]] = {
-        "phase": _encode_phase(piece.phase, piece.valid, wrapped),
-        "valid": np.packbits(piece.valid, axis=-1),
-    }
-    if piece.coherence is not None:
-        # Within [0, 1] as readers promise, so adding a half and cutting off rounds.
-        layers["coherence"] = (piece.coherence * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    if piece.elevation is not None:
-        known = np.isfinite(piece.elevation)
-        layers["elevation"] = np.where(known, np.rint(piece.elevation), NO_ELEVATION).astype(np.int16)
-    return layers
-
-
-def _encode_phase(
-    phase: NDArray[np.float32], valid: NDArray[np.bool_], wrapped: bool
-) -> NDArray[np.integer[Any]]:
-    if wrapped:
-        return ph.encode_wrapped(phase)
-    if not ph.fits_unwrapped(phase):
-        # The reference is arbitrary: bring the tile's median near 0 by whole cycles.
-        phase = phase - np.float32(ph.TWO_PI * np.rint(np.median(phase[valid]) / ph.TWO_PI))
-    return ph.encode_unwrapped(phase)
-
-
-def _content(layers: dict[str, NDArray[Any]]) -> str:
+def _content(phase: NDArray[np.integer[Any]], bits: NDArray[np.uint8]) -> str:
     """Hash of a tile's phase and validity; pixels without data do not count."""
-    digest = hashlib.sha256(layers["valid"].tobytes())  # processors have instructions for this one
-    digest.update(layers["phase"].tobytes())
+    digest = hashlib.sha256(bits.data)  # processors have instructions for this one
+    digest.update(phase.data)
     return digest.hexdigest()[:32]
 
 

@@ -88,6 +88,7 @@ class ShardWriter:
         self.replaced = 0
         self._next = max(parts, default=-1) + 1
         self._held: list[Cut] = []
+        self._size = 0
         self._started = time.monotonic()
         self._ids: set[str] = set()
         self._copies: set[tuple[str, str | None, str]] = set()
@@ -136,8 +137,8 @@ class ShardWriter:
         self._states[str(path), member] = (content, [row["id"] for row in cut.rows])
         self._held.append(cut)
         self.added += len(cut.rows)
-        size = sum(len(held.rows) for held in self._held)
-        if size >= SHARD_TILES or time.monotonic() - self._started > SHARD_SECONDS:
+        self._size += len(cut.rows)
+        if self._size >= SHARD_TILES or time.monotonic() - self._started > SHARD_SECONDS:
             self.flush()
         return None
 
@@ -156,7 +157,7 @@ class ShardWriter:
             write_catalogue(table, store.part_file(self.folder, part, "rows"))
         if self._seen:
             write_json(self.folder / store.PARTS / SEEN, self._seen)
-        self._held = []
+        self._held, self._size = [], 0
         self._started = time.monotonic()
 
 

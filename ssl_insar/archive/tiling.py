@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 from ssl_insar import phase as ph
 from ssl_insar.errors import UserError
 from ssl_insar.readers import Frame
+from ssl_insar.readers.pixels import Patch
+
+STRIP = 4
+"""Tiles side by side that are read in one go: a call costs as much for one as for four, and numpy's
+short calls are what threads wait for each other at. More of them leave the processor's cache."""
 
 
 class FrameTooSmallError(UserError):
@@ -41,6 +47,44 @@ class Tile:
     def phasor(self) -> NDArray[np.complex64]:
         """(T, T) complex field ``m exp(i phi)``."""
         return ph.phasor(self.phase, self.valid)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Neighbouring tiles of a frame, which were read at once.
+
+    Attributes:
+        row: first row in the frame, px.
+        cols: first columns of the tiles in the frame, px.
+        tile: side of a tile, px.
+        patch: (tile, W) layers of the rectangle that they cover.
+    """
+
+    row: int
+    cols: list[int]
+    tile: int
+    patch: Patch
+
+    def stacked(self, layer: NDArray[Any], which: list[int]) -> NDArray[Any]:
+        """Some tiles of a layer of the strip's shape, one behind the other.
+
+        Shape:
+            (tile, W) -> (n, tile, tile)
+        """
+        out = np.empty((len(which), self.tile, self.tile), layer.dtype)
+        for i, index in enumerate(which):
+            out[i] = layer[:, self._columns(index)]
+        return out
+
+    def tiles(self) -> Iterator[Tile]:
+        """The tiles, as views of the strip."""
+        for index, col in enumerate(self.cols):
+            columns = self._columns(index)
+            yield Tile(self.row, col, *(None if layer is None else layer[:, columns] for layer in self.patch))  # type: ignore[arg-type]
+
+    def _columns(self, index: int) -> slice:
+        first = self.cols[index] - self.cols[0]
+        return slice(first, first + self.tile)
 
 
 def starts(length: int, tile: int, stride: int) -> list[int]:
@@ -74,17 +118,30 @@ def cut(frame: Frame, tile: int, stride: int | None = None) -> Iterator[Tile]:
         FrameTooSmallError: at once, when the frame is smaller than a tile.
         UnreadableError: on the way, when the file is damaged there.
     """
+    return (piece for strip in strips(frame, tile, stride) for piece in strip.tiles())
+
+
+def strips(frame: Frame, tile: int, stride: int | None = None) -> Iterator[Strip]:
+    """All tiles of a frame in groups of neighbours, no wider than `STRIP` tiles side by side.
+
+    Arguments and errors are those of `cut`.
+    """
     height, width = frame.shape
     if height < tile or width < tile:
         raise FrameTooSmallError(
             f"{frame.source}: the frame is {height} x {width} px, smaller than a tile of {tile} x {tile} px; "
             f"use an archive with --tile {max(min(height, width) // 32 * 32, 16)} or less, or a larger crop"
         )
-    return _cut(frame, tile, stride or tile)
+    return _strips(frame, tile, stride or tile)
 
 
-def _cut(frame: Frame, tile: int, stride: int) -> Iterator[Tile]:
+def _strips(frame: Frame, tile: int, stride: int) -> Iterator[Strip]:
     height, width = frame.shape
+    groups: list[list[int]] = []
+    for col in starts(width, tile, stride):
+        if not groups or col + tile - groups[-1][0] > STRIP * tile:
+            groups.append([])
+        groups[-1].append(col)
     for row in starts(height, tile, stride):
-        for col in starts(width, tile, stride):
-            yield Tile(row, col, *frame.window(row, col, tile, tile))
+        for cols in groups:
+            yield Strip(row, cols, tile, frame.window(row, cols[0], tile, cols[-1] + tile - cols[0]))

@@ -99,9 +99,13 @@ def frame_from_grey(path: Path, pixels: NDArray[np.uint8], family: str) -> Frame
             )
         pixels = pixels[..., 0]
     valid = opaque & ~flat_no_data(pixels)
-    phase = pixels.astype(np.float32) * np.float32(2 * np.pi / 255) - np.float32(np.pi)
+    phase = pixels.astype(np.float32)
+    phase *= np.float32(2 * np.pi / 255)
+    phase -= np.float32(np.pi)
+    if not valid.all():
+        phase[~valid] = 0
     return Frame.of(
-        np.where(valid, phase, np.float32(0)),
+        phase,
         valid,
         wrapped=True,
         source=path,

@@ -22,7 +22,10 @@ def solid(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     if min(mask.shape) < side:
         return found
     # Shifted copies of bytes: thirty times as fast as scipy's binary opening, and most masks end here.
-    corners = _all_in_a_row(_all_in_a_row(mask, side).T, side).T
+    tops = _all_in_a_row(mask, side)
+    if not tops.any():
+        return found
+    corners = _all_in_a_row(tops.T, side).T
     if not corners.any():
         return found
     height, width = corners.shape

@@ -73,12 +73,13 @@ def phase_and_validity(
         phase = np.angle(values)
     else:
         phase = values
-        # Also false for NaN and infinity.
-        valid = (np.abs(values) < BEYOND_PHASE) & (values != 0)
-        if np.fmin.reduce(values, axis=None, initial=0) <= max(FILLS):  # rarely so, and then worth the passes
+        valid = values != 0
+        # Neither fills nor NaN as a rule, which two quick passes tell: both make one of these false.
+        if not (values.min(initial=0) > max(FILLS) and values.max(initial=0) < BEYOND_PHASE):
+            valid &= np.abs(values) < BEYOND_PHASE  # also false for NaN and infinity
             for fill in FILLS:
                 valid &= values != values.dtype.type(fill)
-    if no_data is not None and np.isfinite(no_data):
+    if no_data and np.isfinite(no_data):
         valid &= values != values.dtype.type(no_data)
     if not valid.all():
         phase = np.where(valid, phase, 0)

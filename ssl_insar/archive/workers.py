@@ -1,0 +1,155 @@
+"""Cuts sources side by side, in threads or in processes, and hands the results on in their order."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from ssl_insar.archive.cutting import Cutter, Outcome, Skipped
+
+LARGE_BYTES = 1 << 31
+LARGE_FILES = 5000
+"""From here on processes, whose start takes a second or two. Threads wait for each other between numpy's
+short calls: two of them do the work of 1.1 (small files) to 1.8 (large ones)."""
+
+_TASK_BYTES = 1 << 20
+_TASK_FILES = 16
+"""Small files go to a process by the dozen: handing over costs as much as reading one."""
+
+_AHEAD = 4
+"""Tasks in hand for each worker, which bounds what waits in memory."""
+
+
+class _Job(NamedTuple):
+    """One interferogram of a source."""
+
+    path: Path
+    number: int
+
+
+class Workers:
+    """Cuts sources side by side; a context manager."""
+
+    def __init__(self, cutter: Cutter, files: Sequence[Path], count: int | None) -> None:
+        """``files``: what is to be cut in all; ``count``: workers, None: one a core."""
+        self._cutter = cutter
+        self._count = count or os.cpu_count() or 1
+        self._processes = self._count > 1 and _large(files)
+        self._pool = self._start(self._count)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        # By name, for loky's executor knows neither ``cancel_futures`` nor threads ``kill_workers``.
+        stop = {"kill_workers": kind is not None} if self._processes else {"cancel_futures": True}
+        self._pool.shutdown(wait=True, **stop)
+
+    def cut(self, files: Iterable[Path]) -> Iterator[tuple[Path, Outcome, int]]:
+        """Cut files, results in file order.
+
+        Yields:
+            the file, what became of one of its interferograms, and which it was.
+        """
+        for first, outcome in self._in_order(self._tasks(files)):
+            yield first.path, outcome, 0
+            rest = ([_Job(first.path, number)] for number in range(1, outcome.members))
+            for job, more in self._in_order(rest):
+                yield job.path, more, job.number
+
+    def _tasks(self, files: Iterable[Path]) -> Iterator[list[_Job]]:
+        task: list[_Job] = []
+        size = 0
+        for path in files:
+            task.append(_Job(path, 0))
+            size += _size(path)
+            if not self._processes or size >= _TASK_BYTES or len(task) == _TASK_FILES:
+                yield task
+                task, size = [], 0
+        if task:
+            yield task
+
+    def _in_order(self, tasks: Iterator[list[_Job]]) -> Iterator[tuple[_Job, Outcome]]:
+        queue: deque[tuple[list[_Job], Future[list[Outcome]]]] = deque()
+        for task in tasks:
+            queue.append((task, self._submit(task)))
+            if len(queue) >= _AHEAD * self._count:
+                yield from self._result(*queue.popleft())
+        while queue:
+            yield from self._result(*queue.popleft())
+
+    def _start(self, count: int) -> Executor:
+        if not self._processes:
+            return ThreadPoolExecutor(count)
+        from loky import ProcessPoolExecutor
+
+        pool: Executor = ProcessPoolExecutor(count, initializer=_begin, initargs=(self._cutter,))
+        return pool
+
+    def _submit(self, task: list[_Job]) -> Future[list[Outcome]]:
+        if not self._processes:
+            return self._pool.submit(_cut_with, self._cutter, task)
+        try:
+            return self._pool.submit(_cut, task)
+        except BrokenExecutor:  # a process died; what it was at is found out in `_result`
+            self._pool = self._start(self._count)
+            return self._pool.submit(_cut, task)
+
+    def _result(self, task: list[_Job], future: Future[list[Outcome]]) -> Iterator[tuple[_Job, Outcome]]:
+        try:
+            yield from zip(task, future.result(), strict=True)
+        except BrokenExecutor:
+            yield from self._one_by_one(task)
+
+    def _one_by_one(self, task: list[_Job]) -> Iterator[tuple[_Job, Outcome]]:
+        """Cut once more what was in hand when a process died, in a process that does nothing else."""
+        pool = self._start(1)
+        try:
+            for job in task:
+                try:
+                    yield job, pool.submit(_cut, [job]).result()[0]
+                except BrokenExecutor:
+                    reason = "reading it kills the process: a damaged file, or too little memory"
+                    yield job, Outcome(Skipped(str(job.path), reason))
+                    pool = self._start(1)
+        finally:
+            pool.shutdown()
+
+
+def _large(files: Sequence[Path]) -> bool:
+    return len(files) >= LARGE_FILES or sum(map(_size, files)) >= LARGE_BYTES
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # gone since it was found: the cutter says so
+        return 0
+
+
+def _cut_with(cutter: Cutter, task: list[_Job]) -> list[Outcome]:
+    return [cutter.cut(*job) for job in task]
+
+
+_CUTTER: Cutter | None = None
+"""The one of this process, in a worker process."""
+
+
+def _begin(cutter: Cutter) -> None:
+    global _CUTTER
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    from ssl_insar.memory import keep_freed_memory
+
+    keep_freed_memory()
+    _CUTTER = cutter
+
+
+def _cut(task: list[_Job]) -> list[Outcome]:
+    if _CUTTER is None:
+        raise RuntimeError("the worker process was not begun")
+    return _cut_with(_CUTTER, task)
