@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssl_insar.models.embeddings import unit_rows
+from ssl_insar.threads import torch_threads
 
 MOST = 20_000
 """Tiles laid out; a larger archive is sampled, because UMAP needs minutes for more."""
@@ -27,7 +28,7 @@ def layout(
     Returns:
         which rows were laid out (n,), and where (n, 2).
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch_threads():
         # A seeded layout runs on one thread, and UMAP says so at every call.
         warnings.simplefilter("ignore")
         from umap import UMAP

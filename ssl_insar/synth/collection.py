@@ -14,7 +14,6 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -33,6 +32,7 @@ from ssl_insar.synth.place import METRES_PER_DEGREE, PIXEL, Place, coherence_fie
 from ssl_insar.synth.scene import Scene, compose
 from ssl_insar.synth.stratified import ground, stratified_delay
 from ssl_insar.synth.turbulence import log_uniform, turbulence
+from ssl_insar.threads import torch_threads
 
 SETTINGS = "simulation.json"
 LABELS = "labels.csv"
@@ -143,7 +143,7 @@ def simulate_collection(
     # One thread a volcano, and one core a thread: torch and GDAL both work without Python's lock, and
     # many small operations each split over all cores are slower by far when the cores are busy.
     workers = min(os.cpu_count() or 1, _MOST_WORKERS)
-    with drawn, _one_core_a_thread(), ThreadPoolExecutor(workers, thread_name_prefix="simulate") as pool:
+    with drawn, torch_threads(1), ThreadPoolExecutor(workers, thread_name_prefix="simulate") as pool:
         try:
             for made in as_completed([pool.submit(make, volcano) for volcano in plan]):
                 made.result()
@@ -370,16 +370,6 @@ def _claim(folder: Path, settings: dict[str, Any]) -> None:
         raise UserError(f"{folder}: is not empty; give a new folder")
     else:
         write_json(path, settings)
-
-
-@contextmanager
-def _one_core_a_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _write_labels(path: Path, plan: list[Volcano]) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from made_products import mintpy_stack
 
 from ssl_insar.archive.cutting import Cut, Cutter, Cutting
+from ssl_insar.readers import frames
 
 
 @pytest.mark.parametrize("stride", [32, 20])
@@ -30,6 +33,25 @@ def test_tiles_of_a_strip_are_those_cut_alone(tmp_path: Path, stride: int) -> No
         assert told["content"] == row["content"]
         for name in ("coherence", "coherent_fraction", "valid_fraction"):
             assert told[name] == pytest.approx(row[name], abs=1e-6)
+
+
+def test_coherence_and_elevation_of_the_tiles_that_are_kept(tmp_path: Path) -> None:
+    stack = mintpy_stack(tmp_path / "mintpy", (40, 170))
+    with h5py.File(stack, "r+") as file:
+        file["unwrapPhase"][:, :, 34:70] = 0  # the second of five tiles goes
+    cutter = Cutter(Cutting(32, 32, 0.2))
+    cut, frame = cutter.cut(stack).result, frames(stack)[0]
+    assert isinstance(cut, Cut)
+    assert len(cut.rows) == 4
+    for i, row in enumerate(cut.rows):
+        patch = frame.window(row["row"], row["col"], 32, 32)
+        assert patch.coherence is not None
+        assert patch.elevation is not None
+        np.testing.assert_array_equal(cut.layers["coherence"][i], np.floor(patch.coherence * 255 + 0.5))
+        np.testing.assert_array_equal(cut.layers["elevation"][i], np.rint(patch.elevation))
+        assert row["product_coherence"] == pytest.approx(patch.coherence[patch.valid].mean(), abs=1e-6)
+        assert row["has_coherence"]
+        assert row["has_elevation"]
 
 
 def test_unwrapped_tiles_beyond_the_codec_come_near_zero_each_by_whole_cycles(tmp_path: Path) -> None:
