@@ -1,4 +1,4 @@
-"""Labels: how they are spread over volcanoes, and where copies contradict each other."""
+"""How labels are spread over volcanoes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ssl_insar.archive.catalogue import LABEL_PREFIX, label_names
+from ssl_insar.archive.catalogue import label_names
 from ssl_insar.archive.groups import groups_of, is_binary
 from ssl_insar.archive.labels import known, labels_in
-from ssl_insar.audit.copies import Copies
 from ssl_insar.audit.findings import Finding
 from ssl_insar.errors import UserError
 
@@ -50,18 +49,6 @@ def imbalance(found: dict[str, pd.DataFrame]) -> Iterator[Finding]:
                 held, total = int(table.loc[volcano, value]), int(table[value].sum())
                 detail = f"{volcano} holds {held:,} of the {total:,} tiles with {name} = {value}"
                 yield Finding("label-imbalance", value=round(float(shares[volcano]), 4), detail=detail)
-
-
-def conflicts(catalogue: pd.DataFrame, copies: Copies) -> Iterator[Finding]:
-    """Copies whose labels differ; blank labels contradict nothing."""
-    ids = catalogue["id"].tolist()
-    for name in label_names(catalogue):
-        values = catalogue[LABEL_PREFIX + name].tolist()
-        for copy in copies.found:
-            mine, theirs = values[copy.tile], values[copy.other]
-            if pd.notna(mine) and pd.notna(theirs) and mine != theirs:
-                detail = f"{name} is {mine}, of the other {theirs}; the tile is the other's {copy.kind} copy"
-                yield Finding("label-conflict", ids[copy.tile], ids[copy.other], None, detail)
 
 
 def _rare(values: NDArray[Any]) -> list[Any]:

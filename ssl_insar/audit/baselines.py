@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ssl_insar.archive import Archive
 from ssl_insar.archive.groups import Fold, NotEvaluableError, grouped_folds, groups_of, is_binary
 from ssl_insar.archive.labels import attach, known, labels_in
+from ssl_insar.audit.findings import listed
 from ssl_insar.audit.split import Split
 from ssl_insar.errors import UserError
 from ssl_insar.progress import bar
@@ -33,8 +34,10 @@ class Score:
         tiles: tiles scored.
         volcanoes: groups among them.
         positives: those of class 1, or of any but the commonest class.
+        chance: average precision of random scores: the share of class 1, or, without 0/1 classes, the
+            mean share of a class.
         auroc: with its 95 % interval by resampling volcanoes (value, low, high); NaN where undefined.
-        average_precision: likewise; chance is the share of positives.
+        average_precision: likewise.
         accuracy: likewise.
     """
 
@@ -43,6 +46,7 @@ class Score:
     tiles: int
     volcanoes: int
     positives: int
+    chance: float
     auroc: tuple[float, float, float]
     average_precision: tuple[float, float, float]
     accuracy: tuple[float, float, float]
@@ -114,14 +118,17 @@ def _try(
     draws: int,
 ) -> None:
     """Add the scores of one way to split, or a note on why there are none."""
-    if any(len(np.unique(y[train])) < 2 or not len(test) for train, test in folds):
-        notes.append(f"{name}: not scored; the labels there hold one class only, or none")
+    hindrance = _hindrance(y, folds)
+    if hindrance:
+        notes.append(f"{name}: not scored; {hindrance}")
         return
     tested = np.concatenate([test for _, test in folds])
     names = groups[tested]
-    _, codes = np.unique(y, return_inverse=True)
+    classes, codes = np.unique(y, return_inverse=True)
     truth = codes[tested]
     common = 0 if is_binary(y) else int(np.bincount(codes).argmax())
+    positives = int((truth != common).sum())
+    chance = positives / len(tested) if is_binary(y) else 1 / len(classes)
     for baseline, (score, right) in _predictions(features, y, groups, folds, seed).items():
         scores.append(
             Score(
@@ -129,10 +136,20 @@ def _try(
                 baseline,
                 len(tested),
                 len(np.unique(names)),
-                int((truth != common).sum()),
+                positives,
+                chance,
                 *_metrics(truth, score[tested], right[tested], names, draws, seed),
             )
         )
+
+
+def _hindrance(y: NDArray[Any], folds: list[Fold]) -> str:
+    """Why no classifier can be fitted and scored on some folds; "" if it can."""
+    classes = np.unique(y)
+    if len(classes) < 2 or any(not len(test) for _, test in folds):
+        return "the labels there hold one class only, or none"
+    absent = sorted({value for train, _ in folds for value in np.setdiff1d(classes, y[train]).tolist()})
+    return f"training holds no tile of class {listed(absent)}" if absent else ""
 
 
 def _metrics(
@@ -173,6 +190,7 @@ def _predictions(
         right[MAJORITY][test] = y[test] == values[counts.argmax()]
         guess = classes[(prior[test] >= 0.5).astype(int) if binary else prior[test].argmax(axis=1)]
         right[PRIOR][test] = y[test] == guess
+        # The scores of `scores_over` are standardised by fold and class: they rank, but hold no guess.
         probe = LinearProbe(seed=seed).fit(features[train], y[train], groups[train])
         right[GLOBAL][test] = y[test] == probe.predict(features[test])
     same = np.zeros_like(prior)

@@ -23,7 +23,10 @@ EXACT_UP_TO = 30_000
 """Tiles up to which every pair is compared; beyond, an inverted-file index is asked."""
 
 NEAREST = 4
-"""Neighbours asked for, for each tile and transform."""
+"""Neighbours asked for at first, for each tile and transform, itself included."""
+
+MOST_NEAREST = 256
+"""Neighbours asked for at most, of tiles that have found as many copies as they were asked for."""
 
 LEAST_COSINE = 0.3
 
@@ -78,14 +81,30 @@ class Finder:
             matrix[here] = vectors(self._gradients(sketches[rows[here]]), TRANSFORMS[0])
         self._store = build(matrix, EXACT_UP_TO).store if len(rows) else None
 
-    def pairs(self, *, progress: bool = True) -> Candidates:
-        """Pairs among the tiles themselves whose sketches agree in some guise."""
+    def pairs(
+        self, asked: NDArray[np.int64], group: NDArray[np.int64], nearest: int, *, progress: bool = True
+    ) -> Candidates:
+        """Pairs among the tiles themselves whose sketches agree in some guise.
+
+        Args:
+            asked: (q,) rows of the tiles whose neighbours are wanted.
+            group: (N,) group of each tile; pairs within one are not wanted.
+            nearest: neighbours to look at, for each tile and transform.
+            progress: draw a progress bar.
+        """
         found = []
-        with bar(len(self._rows), "compare", "tile", shown=progress) as progress_bar:
-            for start in range(0, len(self._rows), _ROWS):
-                rows = self._rows[start : start + _ROWS]
-                first, second, transform = self.near(self.sketches[rows])
-                found.append(self._alike(_ordered(rows[first], second, transform)))
+        asked_before = nearest // 2 if nearest > NEAREST else 0
+        step = max(_ROWS * NEAREST // nearest, 1)  # bounds the neighbours held at a time
+        with bar(len(asked), "compare", "tile", shown=progress) as progress_bar:
+            for start in range(0, len(asked), step):
+                rows = asked[start : start + step]
+                first, second, transform = self.near(self.sketches[rows], nearest)
+                same = group[rows[first]] == group[second]
+                guise = first * len(TRANSFORMS) + transform
+                # Only a guise whose neighbours so far were all of the tile's own group can hide others.
+                crowded = np.bincount(guise, same)[guise] >= asked_before
+                apart = ~same & crowded
+                found.append(self._alike(_ordered(rows[first[apart]], second[apart], transform[apart])))
                 progress_bar.update(len(rows))
         if not found:
             return Candidates(*(np.empty(0, np.int64) for _ in range(3)))
@@ -93,7 +112,7 @@ class Finder:
         return Candidates(*np.unique(np.stack(columns, axis=1), axis=0).T)
 
     def near(
-        self, sketches: NDArray[np.int8]
+        self, sketches: NDArray[np.int8], nearest: int = NEAREST
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Tiles of the index that given sketches may be copies of.
 
@@ -107,7 +126,7 @@ class Finder:
             asked = np.flatnonzero(queries.any(axis=1))
             if self._store is None or not len(asked):
                 continue
-            cosines, places = self._store.search(queries[asked], min(NEAREST, len(self._rows)))
+            cosines, places = self._store.search(queries[asked], min(nearest, len(self._rows)))
             at, rank = np.nonzero((places >= 0) & (cosines > LEAST_COSINE))
             hits.append((asked[at], self._rows[places[at, rank]], np.full(len(at), number)))
         if not hits:
@@ -145,9 +164,7 @@ def agree(first: NDArray[np.int8], second: NDArray[np.int8], transform: int, til
 
 
 def _ordered(first: NDArray[np.int64], second: NDArray[np.int64], transform: NDArray[np.int64]) -> Candidates:
-    """The same pairs with the lower tile first, each once, and no tile paired with itself."""
-    other = first != second
-    first, second, transform = first[other], second[other], transform[other]
+    """The same pairs with the lower tile first, each once."""
     back = first > second
     turned = np.where(back, np.array(INVERSE)[transform], transform)
     columns = np.where(back, second, first), np.where(back, first, second), turned

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ssl_insar.archive import Archive
-from ssl_insar.audit.candidates import Finder
+from ssl_insar.audit.candidates import MOST_NEAREST, NEAREST, Finder
 from ssl_insar.audit.planted import recall_of_planted
 from ssl_insar.audit.scan import Scan
+from ssl_insar.audit.threshold import choose_threshold
 from ssl_insar.audit.transforms import INVERSE, KINDS, TRANSFORMS, Transform
 from ssl_insar.audit.verify import Match, verify
 
 EXACT = "exact-duplicate"
 COPY_KINDS = (EXACT, *KINDS)
 """What a copy can be, in the order of a report."""
-
-LOW, HIGH, BIN = 0.75, 0.99, 0.01
-"""Between which correlations the threshold is looked for, and how finely."""
-
-FALLBACK = 0.95
-"""Threshold where nothing lies between: nothing has to be told apart."""
 
 _OFFSET = 0.02
 """A phase step of the archive is 0.025 rad."""
@@ -94,73 +88,82 @@ def find_copies(
         threshold: least correlation of copies; None: chosen by `choose_threshold`.
         progress: draw progress bars.
     """
-    group = np.arange(len(archive))
-    found: dict[int, Copy] = {}
+    exact = _exact(archive, scan, usable)
+    repeated = {copy.tile for copy in exact}
+    once = np.array([row for row in np.flatnonzero(usable).tolist() if row not in repeated], np.int64)
+    finder = Finder(scan.sketches, once, archive.tile)
+    matches = _matches(archive, finder, once, threshold, progress)
+    correlations = np.array([match.correlation for match in matches])
+    least, reason = _least(correlations, threshold)
+    linked, group = _linked(archive, [match for match in matches if match.correlation >= least])
+    for copy in exact:
+        group[copy.tile] = group[copy.other]
+    rest = sorted((m for m in matches if m.correlation < least), key=lambda m: -m.correlation)
+    ordered = sorted([*exact, *linked], key=lambda copy: copy.tile)
+    planted = recall_of_planted(archive, finder, once, group, least)
+    return Copies(ordered, group, least, reason, correlations, rest[:50], finder.exact, planted)
+
+
+def _exact(archive: Archive, scan: Scan, usable: NDArray[np.bool_]) -> list[Copy]:
+    """Tiles whose wrapped phase is that of an earlier tile, pixel by pixel."""
     first_of: dict[bytes, int] = {}
+    found = []
     for row in np.flatnonzero(usable).tolist():
         first = first_of.setdefault(scan.content[row].tobytes(), row)
         if first != row:
-            found[row] = Copy(row, first, EXACT, 1.0, "every pixel the same")
-            group[row] = first
-    once = np.array(sorted(first_of.values()), np.int64)
-    finder = Finder(scan.sketches, once, archive.tile)
-    matches = verify(archive, finder.pairs(progress=progress), progress=progress)
-    correlations = np.array([match.correlation for match in matches])
-    if threshold is None:
-        threshold, reason = choose_threshold(correlations)
-    else:
-        reason = f"{threshold:g}, as given"
-    good = [match for match in matches if match.correlation >= threshold]
-    for copy in _linked(good, group):
-        found[copy.tile] = copy
-    # Exact duplicates joined the group of their first tile before that joined another.
-    group = group[group]
-    rest = sorted((m for m in matches if m.correlation < threshold), key=lambda m: -m.correlation)
-    ordered = [found[row] for row in sorted(found)]
-    planted = recall_of_planted(archive, finder, once, group, threshold)
-    return Copies(ordered, group, threshold, reason, correlations, rest[:50], finder.exact, planted)
+            found.append(Copy(row, first, EXACT, 1.0, _sameness(archive, row, first)))
+    return found
 
 
-def choose_threshold(correlations: Sequence[float] | NDArray[np.float64]) -> tuple[float, str]:
-    """The middle of the emptiest stretch in the correlations of the pairs compared.
+def _sameness(archive: Archive, tile: int, other: int) -> str:
+    """What two tiles have in common whose wrapped phase is the same everywhere."""
+    wrapped = archive.catalogue["wrapped"].iloc[[tile, other]].tolist()
+    if all(wrapped):
+        return "every pixel the same"
+    return "the same wrapped phase, " + ("one of them unwrapped" if any(wrapped) else "both unwrapped")
 
-    Copies crowd at 1. What merely looks alike (tiles that share an acquisition, hence its atmosphere;
-    plain ramps) thins out below: on 2,558 crops of volcanoes copies lie above 0.999 and the best
-    look-alike, which shares an acquisition, at 0.915. Copies of other processing or with more noise
-    may lie between, so the place where the two meet is looked up in each archive.
+
+def _least(correlations: NDArray[np.float64], given: float | None) -> tuple[float, str]:
+    """The threshold and how it was chosen."""
+    return choose_threshold(correlations) if given is None else (given, f"{given:g}, as given")
+
+
+def _matches(
+    archive: Archive, finder: Finder, rows: NDArray[np.int64], threshold: float | None, progress: bool
+) -> list[Match]:
+    """Pairs compared pixel by pixel, enough of them to join groups of any size.
+
+    The neighbours asked for of a tile in a large group may all be of that group, and hide others that
+    show the same: tiles that have found so many copies are asked for twice as many neighbours, and so on.
+    """
+    best: dict[tuple[int, int], Match] = {}
+    group = np.arange(len(archive))
+    asked, nearest = rows, NEAREST
+    while len(asked) and nearest <= MOST_NEAREST:
+        candidates = finder.pairs(asked, group, nearest, progress=progress)
+        for match in verify(archive, candidates, progress=progress):
+            pair = match.first, match.second
+            if pair not in best or match.correlation > best[pair].correlation:
+                best[pair] = match
+        least, _ = _least(np.array([match.correlation for match in best.values()]), threshold)
+        _, group = _linked(archive, [match for match in best.values() if match.correlation >= least])
+        size = np.bincount(group[rows], minlength=len(archive))
+        asked = rows[size[group[rows]] >= nearest]
+        nearest *= 2
+    return list(best.values())
+
+
+def _linked(archive: Archive, matches: list[Match]) -> tuple[list[Copy], NDArray[np.int64]]:
+    """Join matches into groups; every tile of a group but its first is a copy of one reached before it.
 
     Args:
-        correlations: (m,) of pairs compared pixel by pixel.
+        archive: N tiles.
+        matches: pairs of copies.
 
     Returns:
-        the threshold, and a sentence on how it was chosen.
+        the copies, and (N,) the first tile of each tile's group.
     """
-    values = np.asarray(correlations, float)
-    counts, edges = np.histogram(values, np.linspace(LOW, HIGH, round((HIGH - LOW) / BIN) + 1))
-    if not counts.any():
-        return FALLBACK, f"{FALLBACK}, the default: no pair compared lies between {LOW} and {HIGH}"
-    # Below the first pair there are none by choice of the candidates: that stretch says nothing.
-    counts[: np.flatnonzero(counts)[0]] = len(values) + 1
-    # One empty bin in a thin tail is chance: its neighbours count, too.
-    around = np.convolve(np.pad(counts, 1, mode="edge"), np.ones(3, np.int64), "valid")
-    emptiest = np.flatnonzero(around == around.min())
-    runs = np.split(emptiest, np.flatnonzero(np.diff(emptiest) > 1) + 1)
-    longest = max(reversed(runs), key=len)
-    low, high = float(edges[longest[0]]), float(edges[longest[-1] + 1])
-    threshold = round((low + high) / 2, 3)
-    return threshold, (
-        f"{threshold:.3f}, in the emptiest stretch ({low:.2f} to {high:.2f}) of the correlations of "
-        f"{len(values):,} pairs compared pixel by pixel"
-    )
-
-
-def _linked(matches: list[Match], group: NDArray[np.int64]) -> list[Copy]:
-    """Join matches into groups; every tile of a group but its first is a copy of one before it.
-
-    Args:
-        matches: pairs of copies.
-        group: (N,) changed in place: the first tile of each tile's group.
-    """
+    group = np.arange(len(archive))
     partners: dict[int, dict[int, Match]] = {}
     for match in matches:
         partners.setdefault(match.first, {})[match.second] = match
@@ -178,11 +181,11 @@ def _linked(matches: list[Match], group: NDArray[np.int64]) -> list[Copy]:
                     seen.add(partner)
                     reached.append(partner)
                     group[partner] = start
-                    copies.append(_copy(partner, tile, partners[tile][partner]))
-    return copies
+                    copies.append(_copy(archive, partner, tile, partners[tile][partner]))
+    return copies, group
 
 
-def _copy(tile: int, other: int, match: Match) -> Copy:
+def _copy(archive: Archive, tile: int, other: int, match: Match) -> Copy:
     """The match told as what was done to ``other`` to make ``tile``."""
     transform = TRANSFORMS[match.transform if other == match.first else INVERSE[match.transform]]
     down, across = match.shift
@@ -194,5 +197,5 @@ def _copy(tile: int, other: int, match: Match) -> Copy:
     if abs(match.offset) > _OFFSET:
         done.append(f"phase offset of {abs(match.offset):.2f} rad")
     if match.correlation > _SAME and not done:
-        done.append("every pixel the same")
+        done.append(_sameness(archive, tile, other))
     return Copy(tile, other, transform.kind, match.correlation, "; ".join(done), transform)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ssl_insar.archive.catalogue import LABEL_PREFIX
 from ssl_insar.atomic import replacing
+from ssl_insar.audit.contradictions import contradicted
 from ssl_insar.audit.copies import Copies
+from ssl_insar.audit.lineage import Lineage, members
 from ssl_insar.audit.quality import Quality
 from ssl_insar.errors import UserError
 
@@ -25,16 +27,22 @@ class Curation:
         keep: (N,) True for tiles that stay.
         reason: (N,) why a tile goes, "" for those that stay.
         rules: the rules, sentences.
+        contradicted: label -> (N,) tiles whose copies contradict it, see `contradictions.contradicted`.
     """
 
     keep: NDArray[np.bool_]
     reason: NDArray[np.str_]
     rules: list[str]
+    contradicted: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """How many tiles go, by kind of reason."""
         kinds = (str(reason).partition(" of ")[0] for reason in self.reason[~self.keep])
         return dict(sorted(Counter(kinds).items()))
+
+    def labels_made_unknown(self) -> dict[str, int]:
+        """How many tiles stay that a curated archive holds without a label, by label."""
+        return {name: int((self.keep & which).sum()) for name, which in self.contradicted.items()}
 
 
 def curate(
@@ -57,19 +65,20 @@ def curate(
     labels = [name for name in catalogue if str(name).startswith(LABEL_PREFIX)]
     told = catalogue[labels].notna().sum(axis=1).to_numpy(np.int64) if labels else np.zeros(count, np.int64)
     ids = catalogue["id"].tolist()
-    kinds = {copy.tile: copy.kind for copy in copies.found}
-    for members in _groups(copies.group):
-        stay = members[reason[members] == ""]
+    # Labels first; an unwrapped tile holds all that its wrapped version does, and the cycles besides.
+    worth = 2 * told + ~catalogue["wrapped"].to_numpy(bool)
+    lineage = Lineage(copies.found)
+    for rows in members(copies.group):
+        stay = rows[reason[rows] == ""]
         if not len(stay):
             continue
-        # argmax takes the first of those that know most labels.
-        kept = int(stay[np.argmax(told[stay])])
+        kept = int(stay[np.argmax(worth[stay])])  # the first of the best
         for row in stay.tolist():
             if row != kept:
-                # The first of a group is told as what the kept one is of it.
-                reason[row] = f"{kinds.get(row, kinds.get(kept))} of {ids[kept]}"
+                reason[row] = f"{lineage.kind(row, kept)} of {ids[kept]}"
     keep = reason == ""
-    return Curation(keep, reason.astype(str), _rules(copies, drop_noise))
+    unsure = contradicted(catalogue, copies.group)
+    return Curation(keep, reason.astype(str), _rules(copies, drop_noise), unsure)
 
 
 def write_mask(path: Path, catalogue: pd.DataFrame, curation: Curation) -> None:
@@ -99,20 +108,15 @@ def check_mask(path: Path) -> None:
         raise UserError(f"{path}: a mask is written as .parquet or .csv; give --write mask such a file")
 
 
-def _groups(group: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Rows of each group of two or more."""
-    order = np.argsort(group, kind="stable")
-    _, starts, counts = np.unique(group[order], return_index=True, return_counts=True)
-    many = counts > 1
-    return [order[s : s + c] for s, c in zip(starts[many], counts[many], strict=True)]
-
-
 def _rules(copies: Copies, drop_noise: bool) -> list[str]:
     return [
         "tiles without data are left out",
         "tiles of one constant phase are left out",
         "tiles of noise alone are left out" if drop_noise else "tiles of noise are kept",
-        "of tiles that are copies of each other one is kept: of those with most labels the first",
+        "of tiles that are copies of each other one is kept: of those with most labels an unwrapped one, "
+        "else the first",
+        "a label that copies contradict each other in becomes unknown: the curated archive holds the tile "
+        "without it, a mask does not tell",
         f"copies hold the same pixels, or correlate by {copies.threshold:g} or more after transposing, "
         "flipping, rotating, shifting by up to 2 px or swapping the dates",
     ]

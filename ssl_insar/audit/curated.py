@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ssl_insar.archive import Archive, store
 from ssl_insar.archive.build import SETTINGS
-from ssl_insar.archive.catalogue import read_catalogue, write_catalogue
+from ssl_insar.archive.catalogue import LABEL_PREFIX, read_catalogue, write_catalogue
 from ssl_insar.atomic import check_replaceable, replacing_folder, write_json
 from ssl_insar.audit.curate import Curation
+from ssl_insar.audit.targets import check_apart
 from ssl_insar.errors import UserError
 from ssl_insar.progress import bar
 
@@ -32,18 +33,15 @@ def check_target(archive: Archive, target: Path) -> None:
     Raises:
         UserError: it is the archive itself, inside it or around it, or holds something else.
     """
-    here, there = archive.path.resolve(), target.resolve()
-    if here == there or here in there.parents or there in here.parents:
-        raise UserError(
-            f"{target}: overlaps the archive it would be made from; give --write curated a new folder"
-        )
+    check_apart([("--write curated", target), ("the archive", archive.path)])
     check_replaceable(target, CURATION)
 
 
 def write_curated(archive: Archive, curation: Curation, target: Path, *, progress: bool = True) -> Archive:
     """Write the kept tiles as an archive of their own, whole or not at all.
 
-    Shards keep their numbers, so a tile is found where it was. All layers and labels come along.
+    Shards keep their numbers, so a tile is found where it was. All layers and labels come along, but for
+    labels that copies contradict each other in.
 
     Args:
         archive: N tiles.
@@ -58,6 +56,9 @@ def write_curated(archive: Archive, curation: Curation, target: Path, *, progres
     if not curation.keep.any():
         raise UserError(f"{archive.path}: the rules leave no tile; there is nothing to write")
     kept = archive.catalogue[curation.keep].reset_index(drop=True).copy()
+    for name, which in curation.contradicted.items():
+        labels = kept[LABEL_PREFIX + name].convert_dtypes()
+        kept[LABEL_PREFIX + name] = labels.mask(which[curation.keep])
     parts = np.unique(kept["part"].to_numpy())
     with replacing_folder(target, CURATION) as scratch:
         (scratch / store.PARTS).mkdir()
@@ -94,6 +95,7 @@ def _write_facts(archive: Archive, curation: Curation, kept: pd.DataFrame, parts
         "tiles": len(archive),
         "kept": len(kept),
         "dropped": curation.counts(),
+        "labels_made_unknown": curation.labels_made_unknown(),
         "rules": curation.rules,
     }
     gone = archive.catalogue.loc[~curation.keep, ["id", "source"]]

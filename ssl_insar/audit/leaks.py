@@ -66,7 +66,8 @@ def find_leaks(catalogue: pd.DataFrame, split: Split, copies: Copies, overlaps: 
         for what in SHARED:
             if what == "overlap":
                 rows = np.flatnonzero(held & beside)
-                leaks.append(Leak(part, what, int(held.sum()), len(rows), rows))
+                # An overlap that was found is told, whatever else of the tile could not be compared.
+                leaks.append(Leak(part, what, int((held & (overlaps.told | beside)).sum()), len(rows), rows))
                 continue
             columns = keys[what]
             trained = pd.unique(pd.concat([column[split.train] for column in columns]).dropna())

@@ -72,10 +72,13 @@ class Overlaps:
     Attributes:
         found: the pairs of tiles.
         untold: pairs of tiles of one interferogram that were not compared, for there are too many; at most.
+        told: (N,) tiles of which it can be told whether they overlap another one: their dates are known or
+            others are of their file, and they were compared with those by place or by pixels.
     """
 
     found: list[Overlap]
     untold: int
+    told: NDArray[np.bool_]
 
     @property
     def tiles(self) -> int:
@@ -127,26 +130,36 @@ def find_overlaps(
     at = catalogue[["row", "col"]].to_numpy(np.int64)
     found: list[Overlap] = []
     unplaced: list[tuple[int, int]] = []
+    track = pd.factorize(text(catalogue, "track"))[0]  # -1 where unknown
+    placed = ~shapely.is_missing(shapes)
+    told = _date_pairs(catalogue).notna().to_numpy(copy=True)
     untold = 0
     for rows in _interferograms(catalogue):
         found += _on_grid(rows, file, at, archive.tile)
         if len(np.unique(file[rows])) == 1:
+            told[rows] = True
             continue
-        found += _on_map(rows, file, shapes)
-        if shapely.is_missing(shapes[rows]).any():
+        found += _on_map(rows, file, track, shapes)
+        told[rows] = placed[rows] | usable[rows]
+        if not placed[rows].all():
             telling = rows[usable[rows]].tolist()
             pairs = (
                 (a, b)
                 for a, b in combinations(telling, 2)
-                if file[a] != file[b] and copies[a] != copies[b] and (shapes[a] is None or shapes[b] is None)
+                if file[a] != file[b]
+                and copies[a] != copies[b]
+                and not (placed[a] and placed[b])
+                and not _of_two(track, a, b)
             )
             room = MOST_PAIRS - len(unplaced)
-            taken = list(islice(pairs, room))
-            unplaced += taken
-            if len(taken) == room:
+            unplaced += islice(pairs, room)
+            left = next(pairs, None)
+            if left is not None:
                 untold += math.comb(len(telling), 2) - room
+                # Pairs come in the order of their first tile: those before it were compared with all.
+                told[telling[telling.index(left[0]) :]] = False
     found += _by_pixels(archive, scan, unplaced, threshold, progress)
-    return Overlaps(sorted(found, key=lambda pair: (pair.first, pair.second)), untold)
+    return Overlaps(sorted(found, key=lambda pair: (pair.first, pair.second)), untold, told)
 
 
 def _files(catalogue: pd.DataFrame) -> NDArray[np.int64]:
@@ -156,13 +169,24 @@ def _files(catalogue: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _interferograms(catalogue: pd.DataFrame) -> Iterator[NDArray[np.int64]]:
-    """Rows of one date pair and track; of one file where the dates are not known."""
-    pair = text(catalogue, "reference_date") + "\n" + text(catalogue, "secondary_date")
-    dated = pair + "\n" + text(catalogue, "track").fillna("")
-    file = pd.Series(_files(catalogue)).astype(str)
-    for rows in dated.fillna(file).groupby(dated.fillna(file), sort=False).indices.values():
+    """Rows of one date pair; of one file where the dates are not known.
+
+    Not of one track: where that is unknown of some, they may be of the same interferogram as the others.
+    """
+    key = _date_pairs(catalogue).fillna(pd.Series(_files(catalogue)).astype(str))
+    for rows in key.groupby(key, sort=False).indices.values():
         if len(rows) > 1:
             yield np.asarray(rows, np.int64)
+
+
+def _date_pairs(catalogue: pd.DataFrame) -> pd.Series[Any]:
+    """Both dates of each tile, missing where one is not known."""
+    return text(catalogue, "reference_date") + "\n" + text(catalogue, "secondary_date")
+
+
+def _of_two(track: NDArray[np.int64], first: Any, second: Any) -> Any:
+    """Whether tiles, one pair or arrays of them, are known to be of different tracks."""
+    return (track[first] != track[second]) & (track[first] >= 0) & (track[second] >= 0)
 
 
 def _on_grid(
@@ -177,10 +201,12 @@ def _on_grid(
     return _overlaps(first, second, share, 0.0)
 
 
-def _on_map(rows: NDArray[np.int64], file: NDArray[np.int64], shapes: NDArray[Any]) -> list[Overlap]:
+def _on_map(
+    rows: NDArray[np.int64], file: NDArray[np.int64], track: NDArray[np.int64], shapes: NDArray[Any]
+) -> list[Overlap]:
     """Footprints of different files that share area."""
     first, second = _touching(shapes[rows], rows)
-    other = file[first] != file[second]
+    other = (file[first] != file[second]) & ~_of_two(track, first, second)
     first, second = first[other], second[other]
     shared = shapely.area(shapely.intersection(shapes[first], shapes[second]))
     share = np.minimum(shared / np.maximum(shapely.area(shapes[first]), 1e-300), 1.0)

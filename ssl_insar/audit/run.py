@@ -17,6 +17,7 @@ from ssl_insar.atomic import check_replaceable, replacing_folder
 from ssl_insar.audit import balance
 from ssl_insar.audit.acquisitions import Acquisitions, find_acquisitions
 from ssl_insar.audit.baselines import Score, labels_for, score_baselines
+from ssl_insar.audit.contradictions import conflicts
 from ssl_insar.audit.copies import Copies, find_copies
 from ssl_insar.audit.curate import Curation, curate
 from ssl_insar.audit.findings import Finding, as_table, counts, write_table
@@ -25,6 +26,7 @@ from ssl_insar.audit.overlaps import Overlaps, find_overlaps
 from ssl_insar.audit.quality import Quality, judge
 from ssl_insar.audit.scan import Scan, scan
 from ssl_insar.audit.split import Split, read_split
+from ssl_insar.audit.targets import check_apart
 from ssl_insar.errors import UserError
 
 FINDINGS = "findings.csv"
@@ -108,6 +110,7 @@ class Audit:
             "curation": {
                 "kept": int(self.curation.keep.sum()),
                 "dropped": self.curation.counts(),
+                "labels_made_unknown": self.curation.labels_made_unknown(),
                 "rules": self.curation.rules,
             },
             "notes": self.notes,
@@ -179,7 +182,7 @@ def audit(
         clock.lap("split")
     findings = [
         *_copy_findings(archive, copies),
-        *balance.conflicts(catalogue, copies),
+        *conflicts(catalogue, copies),
         *_quality_findings(archive, measured, quality),
         *overlaps.findings(catalogue),
         *acquisitions.findings(),
@@ -208,11 +211,10 @@ def check_out(archive: Archive, out: Path) -> None:
     """Refuse a folder for the report that must not be replaced, before the long work.
 
     Raises:
-        UserError: it holds something else than a report.
+        UserError: it is the archive itself, inside it or around it, or holds something else than a report.
     """
+    check_apart([("--out", out), ("the archive", archive.path)])
     check_replaceable(out, FINDINGS)
-    if out.resolve() == archive.path.resolve():
-        raise UserError(f"{out}: is the archive itself; give --out a new folder")
 
 
 def write(result: Audit, out: Path) -> None:

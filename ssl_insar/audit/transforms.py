@@ -6,6 +6,7 @@ They are the eight symmetries of the square, each with or without a swap of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,18 @@ TRANSFORMS = tuple(
 INVERSE = tuple(TRANSFORMS.index(transform.inverse) for transform in TRANSFORMS)
 """Place of the inverse of each."""
 
+_PROBE = np.array([[1 + 1j, 2 + 1j], [3 + 1j, 4 + 1j]])
+"""A field that every transform changes in a way of its own."""
+
 KINDS = (*dict.fromkeys(transform.kind for transform in TRANSFORMS),)
 """Names of the copies, in a stable order."""
+
+
+@cache
+def composed(first: Transform, second: Transform) -> Transform:
+    """The one transform that does what two do one after the other."""
+    wanted = second(first(_PROBE))
+    return next(transform for transform in TRANSFORMS if np.array_equal(transform(_PROBE), wanted))
 
 
 def turn_gradients(gradients: ComplexArray, transform: Transform) -> ComplexArray:

@@ -69,6 +69,7 @@ def command(
     from ssl_insar.audit.curate import check_mask, write_mask
     from ssl_insar.audit.curated import check_target, write_curated
     from ssl_insar.audit.run import check_out
+    from ssl_insar.audit.targets import check_apart
     from ssl_insar.errors import UserError
 
     if label and not split:
@@ -80,11 +81,15 @@ def command(
             check_mask(target)
         else:
             check_target(opened, target)
+    places = [(f"--write {kind}", target) for kind, target in targets]
+    check_apart([("the archive", archive), ("--out", out), *places])
+    written: list[str] = []
     try:
         result = audit(
             opened, split=split, label=label, threshold=threshold, drop_noise=drop_noise, seed=seed
         )
         write(result, out)
+        written.append(str(out))
         _tell(result, out)
         for kind, target in targets:
             if kind == "mask":
@@ -92,9 +97,12 @@ def command(
                 click.echo(f"wrote {target}")
             else:
                 _tell_curated(write_curated(opened, result.curation, target), result)
+            written.append(str(target))
     except KeyboardInterrupt:
+        done = f"{', '.join(written)} had been written; " if written else ""
+        rest = "all else is as it was" if written else "what was there before is as it was"
         # Not passed on as it is: click would drop the message.
-        raise click.Abort("stopped; what was there before is as it was") from None
+        raise click.Abort(f"stopped; {done}{rest}") from None
 
 
 def _tell(result: Audit, out: Path) -> None:
@@ -123,7 +131,7 @@ def _tell(result: Audit, out: Path) -> None:
             )
             click.echo(
                 f"  {score.split}, {score.baseline}: AUROC {auroc}, AP {precision} (chance "
-                f"{score.positives / score.tiles:.3f}), accuracy {accuracy}"
+                f"{score.chance:.3f}), accuracy {accuracy}"
             )
     for note in result.notes:
         click.echo(f"note: {note}")

@@ -107,18 +107,26 @@ def test_second_audit_replaces_the_first(written: tuple[Path, str], planted: Arc
         (["--write", "mask", "mask.txt"], "as .parquet or .csv"),
         (["--write", "curated", "{archive}"], "overlaps the archive"),
         (["--split", "label_deformation"], "needs 'train'"),
+        (["--write", "curated", "{out}"], "overlaps --write curated"),
+        (["--write", "curated", "{out}/clean"], "overlaps --write curated"),
+        (["--write", "mask", "{out}/mask.csv"], "overlaps --write mask"),
+        (["--write", "mask", "{archive}/mask.csv"], "overlaps --write mask"),
+        (["--write", "mask", "m.csv", "--write", "mask", "x/../m.csv"], "overlaps --write mask"),
+        (["--write", "curated", "clean", "--write", "mask", "clean/m.csv"], "overlaps --write mask"),
+        (["--out", "{archive}/audit"], "--out"),
     ],
 )
 def test_mistakes_are_told_before_the_work(
     planted: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], why: str
 ) -> None:
     monkeypatch.setattr(run, "scan", None)  # the work must not begin
-    filled = [argument.format(archive=planted.path) for argument in arguments]
+    filled = [argument.format(archive=planted.path, out=tmp_path / "out") for argument in arguments]
     result = _run(planted.path, "--out", tmp_path / "out", *filled)
     assert isinstance(result.exception, UserError)
     assert why in str(result.exception)
     assert "\n" not in str(result.exception)
     assert not (tmp_path / "out").exists()
+    assert not (planted.path / "audit").exists()
 
 
 def test_folder_of_something_else_is_not_replaced(planted: Archive, tmp_path: Path) -> None:
@@ -162,6 +170,33 @@ def test_ctrl_c_is_told_in_one_line(
     assert caught.value.code == cli.INTERRUPTED
     assert capsys.readouterr().err.strip() == "ssl-insar: stopped; what was there before is as it was"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_tells_what_had_been_written(
+    planted: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ssl_insar.audit import curated
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(curated, "write_curated", stop)
+    out, mask, clean = (tmp_path / name for name in ("out", "mask.csv", "clean"))
+    arguments = ["--out", out, "--write", "mask", mask, "--write", "curated", clean]
+    result = CliRunner().invoke(
+        command, [str(argument) for argument in (planted.path, *arguments)], standalone_mode=False
+    )
+    assert str(result.exception) == f"stopped; {out}, {mask} had been written; all else is as it was"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mask.csv", "out"]
+
+
+def test_report_gives_the_chance_level_that_the_command_prints(written: tuple[Path, str]) -> None:
+    folder, said = written
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    page = (folder / "out" / "report.html").read_text()
+    for score in summary["baselines"]:
+        assert f"(chance {score['chance']:.3f})" in said
+        assert f"<td>{score['chance']:.3f}</td>" in page
 
 
 def test_archive_of_one_tile_has_no_findings(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ import pytest
 from audit_made import PLANTED, TILE, dates, file_name, make_archive, turbulence, wrapped
 
 from ssl_insar.archive import Archive
-from ssl_insar.audit.copies import FALLBACK, choose_threshold, find_copies
+from ssl_insar.audit.copies import find_copies
 from ssl_insar.audit.quality import judge
 from ssl_insar.audit.scan import scan
+from ssl_insar.audit.threshold import FALLBACK
 from ssl_insar.audit.verify import compare
 
 
@@ -81,6 +82,45 @@ def test_several_copies_make_one_group(tmp_path: Path) -> None:
     assert copies.group[members[0]] == members[0]
 
 
+def test_copies_in_a_large_group_do_not_hide_each_other(tmp_path: Path) -> None:
+    """24 copies, cut 0, 2 and 4 px down: the nearest of each are those cut at the same place."""
+    rng = np.random.default_rng(6)
+    large = turbulence(rng, TILE + 4)
+    fields = {file_name(f"mt{i}", *dates(i)): turbulence(rng) for i in range(8)}
+    for i in range(24):
+        cut = large[2 * (i % 3) :][:TILE, :TILE]
+        noisy = wrapped(cut + 0.03 * rng.normal(size=cut.shape))
+        fields[f"z{i:02d}_" + file_name("same", *dates(30))] = noisy
+    copies = _search(make_archive(tmp_path, fields))
+    assert np.unique(copies.group[-24:]).tolist() == [8]
+    assert len(copies.found) == 23
+
+
+def test_noisy_copies_alone_are_found(tmp_path: Path) -> None:
+    """Nothing but copies, and none of them clean: they are no look-alikes for that."""
+    rng = np.random.default_rng(7)
+    first = turbulence(rng)
+    noisy = [wrapped(first + 0.2 * rng.normal(size=first.shape)) for _ in range(12)]
+    fields = {file_name(f"mt{i}", *dates(i)): field for i, field in enumerate(noisy)}
+    copies = _search(make_archive(tmp_path, fields))
+    assert 0.95 < np.median(copies.correlations) < 0.98
+    assert copies.threshold <= FALLBACK
+    assert (copies.group == 0).all()
+
+
+def test_unwrapped_version_is_told_from_an_exact_duplicate(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    frequency = np.hypot(*np.meshgrid(np.arange(TILE), np.arange(TILE)))
+    whole = (0.2 * frequency + 0.3 * rng.normal(size=(TILE, TILE))).astype(np.float32)
+    fields = {file_name(f"mt{i}", *dates(i)): turbulence(rng) for i in range(4)}
+    fields["y_" + file_name("a", *dates(10))] = wrapped(whole)
+    fields["z_" + file_name("a", *dates(11))] = whole
+    archive = make_archive(tmp_path, fields)
+    assert archive.catalogue["wrapped"].tolist() == [True] * 5 + [False]
+    (copy,) = _search(archive).found
+    assert (copy.kind, copy.detail) == ("exact-duplicate", "the same wrapped phase, one of them unwrapped")
+
+
 def test_two_flat_tiles_are_not_copies_although_their_phasors_agree() -> None:
     rng = np.random.default_rng(3)
     one, two = (np.exp(1j * 0.2 * rng.normal(size=(64, 64))).astype(np.complex64) for _ in range(2))
@@ -104,24 +144,6 @@ def test_hardly_any_common_pixel_is_no_evidence() -> None:
     one, two = z.copy(), z.copy()
     one[:, 34:], two[:, :30] = 0, 0
     assert compare(one, two)[0] == 0
-
-
-def test_threshold_lies_in_the_emptiest_stretch() -> None:
-    tail = np.concatenate([np.linspace(0.3, 0.88, 500), [0.9, 0.915]])
-    threshold, reason = choose_threshold(np.concatenate([tail, np.full(100, 0.9999)]))
-    assert 0.93 < threshold < 0.98
-    assert "602 pairs" in reason
-
-
-def test_threshold_sees_through_copies_with_noise() -> None:
-    """Copies reach down to 0.93, look-alikes up to 0.85."""
-    values = np.concatenate([np.linspace(0.3, 0.85, 900), np.linspace(0.93, 1, 50)])
-    assert 0.86 < choose_threshold(values)[0] < 0.93
-
-
-def test_threshold_without_look_alikes_is_the_default() -> None:
-    assert choose_threshold([0.2, 0.5, 0.9999])[0] == FALLBACK
-    assert choose_threshold([])[0] == FALLBACK
 
 
 def test_given_threshold_is_kept(planted: Archive) -> None:

@@ -12,8 +12,11 @@ from audit_made import PLANTED, TILE
 
 from ssl_insar.archive import Archive, ingest
 from ssl_insar.archive.store import part_file
+from ssl_insar.audit.copies import Copies, Copy
 from ssl_insar.audit.curate import curate, write_mask
 from ssl_insar.audit.curated import write_curated
+from ssl_insar.audit.quality import Quality
+from ssl_insar.audit.transforms import TRANSFORMS
 from ssl_insar.errors import UserError
 
 
@@ -44,7 +47,7 @@ def test_curated_archive_holds_the_kept_tiles(found: Any, tmp_path: Path) -> Non
     archive, keep = found.archive, found.curation.keep
     clean = write_curated(archive, found.curation, tmp_path / "clean", progress=False)
     kept = archive.catalogue[keep].reset_index(drop=True)
-    columns = [name for name in kept if name not in ("part", "slot", "geometry")]
+    columns = [name for name in kept if name not in ("part", "slot", "geometry", "label_deformation")]
     pd.testing.assert_frame_equal(
         pd.DataFrame(clean.catalogue[columns]), pd.DataFrame(kept[columns]), check_dtype=False
     )
@@ -58,6 +61,66 @@ def test_curated_archive_holds_the_kept_tiles(found: Any, tmp_path: Path) -> Non
     assert facts["rules"] == found.curation.rules
     dropped = pd.read_csv(clean.path / "dropped.csv")
     assert set(dropped["id"]) == set(archive.catalogue["id"][~keep])
+
+
+def test_label_that_copies_contradict_becomes_unknown(found: Any, tmp_path: Path) -> None:
+    """Number 3 and its transposed copy are labelled differently; all other labels stay as they are."""
+    archive, keep = found.archive, found.curation.keep
+    clean = write_curated(archive, found.curation, tmp_path / "clean", progress=False)
+    before, after = archive.catalogue["label_deformation"][keep], clean.catalogue["label_deformation"]
+    differs = before.isna().to_numpy() != after.isna().to_numpy()
+    assert [tile.split("_")[1] for tile in clean.catalogue["id"][differs]] == ["mt03"]
+    assert after.isna().to_numpy()[differs].all()
+    assert (before.to_numpy()[after.notna()] == after.dropna().to_numpy()).all()
+    assert found.curation.labels_made_unknown() == {"deformation": 1}
+    facts = json.loads((clean.path / "curation.json").read_text())
+    assert facts["labels_made_unknown"] == {"deformation": 1}
+    assert any("becomes unknown" in rule for rule in facts["rules"])
+
+
+def _three(labels: list[Any], wrapped: list[bool] | None = None) -> pd.DataFrame:
+    wrapped = wrapped or [True] * len(labels)
+    return pd.DataFrame({"id": list("abcd")[: len(labels)], "label_x": labels, "wrapped": wrapped})
+
+
+def _curate(catalogue: pd.DataFrame, *found: Copy) -> list[str]:
+    """Reasons of tiles of one group whose first is row 0."""
+    none = np.zeros(len(catalogue), bool)
+    group = np.zeros(len(catalogue), np.int64)
+    copies = Copies(list(found), group, 0.95, "", np.empty(0), [], True, (0, 0))
+    return curate(catalogue, Quality(none, none, none), copies).reason.tolist()
+
+
+def _turned(tile: int, other: int, kind: str) -> Copy:
+    transform = next(t for t in TRANSFORMS if t.kind == kind and not t.swapped)
+    return Copy(tile, other, kind, 0.99, "", transform)
+
+
+def test_reason_tells_what_a_tile_is_of_the_one_kept() -> None:
+    """b is a transposed, c is a; b alone is labelled and stays."""
+    exact = Copy(2, 0, "exact-duplicate", 1.0, "")
+    reasons = _curate(_three([None, 1, None]), _turned(1, 0, "transposed"), exact)
+    assert reasons == ["transposed of b", "", "transposed of b"]
+
+
+def test_reason_of_a_copy_of_a_copy_puts_the_turns_together() -> None:
+    """b is a rotated by 90 degrees, c is b rotated by 90 degrees."""
+    turns = _turned(1, 0, "rotated-90"), _turned(2, 1, "rotated-90")
+    assert _curate(_three([1, None, None]), *turns) == ["", "rotated-90 of a", "rotated-180 of a"]
+    assert _curate(_three([None, None, 1]), *turns) == ["rotated-180 of c", "rotated-270 of c", ""]
+
+
+def test_reason_of_exact_duplicates_of_a_tile_that_goes() -> None:
+    exact = [Copy(row, 0, "exact-duplicate", 1.0, "") for row in (1, 2)]
+    reasons = _curate(_three([None, None, 1]), *exact)
+    assert reasons == ["exact-duplicate of c", "exact-duplicate of c", ""]
+
+
+def test_of_equals_the_unwrapped_one_stays_but_labels_count_more() -> None:
+    exact = [Copy(row, 0, "exact-duplicate", 1.0, "") for row in (1, 2)]
+    wrapped = [True, True, False]
+    assert _curate(_three([None, None, None], wrapped), *exact)[2] == ""
+    assert _curate(_three([None, 1, None], wrapped), *exact)[1] == ""
 
 
 def test_unwrapped_tiles_and_other_layers_come_along(found: Any, tmp_path: Path) -> None:

@@ -108,6 +108,16 @@ def test_leaks_are_counted_one_by_one(leaks: Any) -> None:
     }
 
 
+def test_overlap_cannot_be_told_without_dates(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    archive = make_archive(tmp_path, {f"{name}.npy": turbulence(rng) for name in "abcd"})
+    archive.catalogue["split"] = ["train", "train", "test", "test"]
+    found = audit(archive, split="split", progress=False)
+    counted = {leak.what: (leak.leaked, leak.tiles) for leak in found.leaks}
+    assert counted["overlap"] == counted["date-pair"] == (0, 0)
+    assert counted["pixels"] == (0, 2)
+
+
 def test_copied_test_tile_is_named(leaks: Any) -> None:
     (row,) = leaks.table[leaks.table["kind"] == "leak-pixels"].itertuples()
     assert "_mt1_" in row.tile

@@ -42,8 +42,10 @@ def test_neighbours_that_only_touch_do_not_overlap(tmp_path: Path) -> None:
     assert _search(archive).found == []
 
 
-def _cut(tmp_path: Path, second: Any, *, later: bool = False) -> tuple[Archive, Overlaps]:
-    """Two crops of one frame around two volcanoes: 40 px down and 24 px across apart."""
+def _cut(
+    tmp_path: Path, second: Any, *, later: bool = False, tracks: tuple[str | None, ...] = ()
+) -> tuple[Archive, Overlaps]:
+    """Two crops of one frame around two volcanoes: 24 px down and 8 px across apart."""
     large = turbulence(np.random.default_rng(1), 120)
     fields = {
         file_name("a", *dates(0)): large[:TILE, :TILE],
@@ -52,6 +54,8 @@ def _cut(tmp_path: Path, second: Any, *, later: bool = False) -> tuple[Archive, 
         ),
     }
     archive = make_archive(tmp_path, fields)
+    if tracks:
+        archive.catalogue["track"] = list(tracks)
     return archive, _search(archive)
 
 
@@ -72,6 +76,26 @@ def test_crops_of_one_interferogram_overlap_by_their_pixels(tmp_path: Path, kind
 def test_the_same_ground_at_other_dates_is_no_overlap(tmp_path: Path) -> None:
     _, found = _cut(tmp_path, np.asarray, later=True)
     assert found.found == []
+
+
+@pytest.mark.parametrize(
+    ("tracks", "pairs"),
+    [(("010D", None), 1), ((None, None), 1), (("010D", "010D"), 1), (("010D", "099A"), 0)],
+)
+def test_only_tracks_that_are_known_to_differ_rule_an_overlap_out(
+    tmp_path: Path, tracks: tuple[str | None, ...], pairs: int
+) -> None:
+    _, found = _cut(tmp_path, np.asarray, tracks=tracks)
+    assert len(found.found) == pairs
+
+
+def test_footprints_of_two_tracks_do_not_overlap(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    names = [file_name(name, *dates(0)) for name in "abc"]
+    archive = make_archive(tmp_path, {name: turbulence(rng) for name in names})
+    archive.catalogue["geometry"] = [box(0, 0, 1, 1)] * 3
+    archive.catalogue["track"] = ["010D", "099A", None]
+    assert [(pair.first, pair.second) for pair in _search(archive).found] == [(0, 2), (1, 2)]
 
 
 def test_crops_that_share_nothing_do_not_overlap(tmp_path: Path) -> None:
@@ -95,8 +119,32 @@ def test_footprints_decide_where_there_are_some(tmp_path: Path, monkeypatch: pyt
 def test_too_many_pairs_are_left_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     fields = {file_name(name, *dates(0)): turbulence(rng) for name in "abcd"}
+    archive = make_archive(tmp_path, fields)
     monkeypatch.setattr(overlaps, "MOST_PAIRS", 4)
-    assert _search(make_archive(tmp_path, fields)).untold == 2
+    found = _search(archive)
+    assert found.untold == 2
+    assert found.told.tolist() == [True, False, False, False]  # ab, ac, ad, bc; not bd
+    monkeypatch.setattr(overlaps, "MOST_PAIRS", 6)
+    found = _search(archive)
+    assert found.untold == 0
+    assert found.told.all()
+
+
+def test_overlap_cannot_be_told_of_all_tiles(tmp_path: Path) -> None:
+    """Two of noise at one date pair, of which one has a place; one alone at its dates; one without dates."""
+    rng = np.random.default_rng(5)
+    fields = {file_name(name, *dates(i > 1)): turbulence(rng) for i, name in enumerate("abc")}
+    archive = make_archive(tmp_path, {**fields, "undated.npy": turbulence(rng)})
+    archive.catalogue["geometry"] = [box(0, 0, 1, 1), None, None, None]
+    measured = scan(archive, progress=False)
+    nothing, group = np.zeros(4, bool), np.arange(4)
+    found = find_overlaps(archive, measured, nothing, group, 0.95, progress=False)
+    assert found.told.tolist() == [True, False, True, False]
+
+
+def test_tiles_of_one_file_are_told_without_dates(tmp_path: Path) -> None:
+    frame = turbulence(np.random.default_rng(0), 2 * TILE)
+    assert _search(make_archive(tmp_path, {"undated.npy": frame})).told.tolist() == [True] * 4
 
 
 def _catalogue(*rows: tuple[str, str, str]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ssl_insar.audit.descriptors import as_field, gradients, sketch, vectors
-from ssl_insar.audit.transforms import INVERSE, TRANSFORMS, Transform
+from ssl_insar.audit.transforms import INVERSE, TRANSFORMS, Transform, composed
 
 
 def _field(seed: int = 0, side: int = 56) -> np.ndarray:
@@ -26,6 +26,13 @@ def test_sixteen_different_transforms_the_identity_first() -> None:
 def test_inverse_undoes(number: int) -> None:
     z = _field()
     np.testing.assert_array_equal(TRANSFORMS[INVERSE[number]](TRANSFORMS[number](z)), z)
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_composition_does_one_after_the_other(number: int) -> None:
+    z, first = _field(), TRANSFORMS[number]
+    for second in TRANSFORMS:
+        np.testing.assert_array_equal(composed(first, second)(z), second(first(z)))
 
 
 @pytest.mark.parametrize(
