@@ -16,12 +16,15 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from ssl_insar import __version__
 from ssl_insar.archive import store
-from ssl_insar.archive.catalogue import COLUMNS, LABEL_PREFIX, label_names, read_catalogue, write_catalogue
+from ssl_insar.archive.catalogue import (
+    COLUMNS,
+    read_catalogue,
+)
 from ssl_insar.archive.cutting import Cut, Cutter, Cutting, Known, Skipped
 from ssl_insar.archive.labels import FACTS, check_files, join
-from ssl_insar.archive.shards import ShardWriter, current, finished, known_sources
+from ssl_insar.archive.publish import merged, publish
+from ssl_insar.archive.shards import ShardWriter, finished, known_sources
 from ssl_insar.archive.sources import find, stamp
 from ssl_insar.archive.store import Archive
 from ssl_insar.archive.workers import Workers
@@ -219,9 +222,7 @@ def _finish(folder: Path, cutting: Cutting, extras: Extras, skipped: list[Skippe
         raise UserError(
             f"none of the {len(skipped)} files could be read{first} (all in {folder / 'skipped.csv'})"
         )
-    catalogue = current(parts)
-    came = [name for name in catalogue.columns if name.startswith(LABEL_PREFIX)]
-    catalogue = gpd.GeoDataFrame(catalogue[[*COLUMNS, *came, "geometry"]], geometry="geometry")
+    catalogue = merged(parts)
     if (folder / store.CATALOGUE).exists():
         catalogue = _carry(read_catalogue(folder / store.CATALOGUE), catalogue)
     if extras.places:
@@ -233,23 +234,8 @@ def _finish(folder: Path, cutting: Cutting, extras: Extras, skipped: list[Skippe
         catalogue = join(
             catalogue, path, ignore_absent=extras.ignore_absent, without_tiles=empty, tile=cutting.tile
         )
-    catalogue = gpd.GeoDataFrame(catalogue, geometry="geometry")
-    write_catalogue(catalogue, folder / store.CATALOGUE)
-    manifest = {
-        "format": store.FORMAT,
-        "tile": cutting.tile,
-        "stride": cutting.stride,
-        "spacing": cutting.spacing,
-        "options": asdict(cutting.options),
-        "tiles": len(catalogue),
-        "parts": len(parts),
-        "labels": label_names(catalogue),
-        "digest": store.digest_of(catalogue, cutting.tile, cutting.stride),
-        "encoding": "phase counts of 1/256 cycle: uint8 wrapped, int16 unwrapped; positive = away",
-        "ssl_insar": __version__,
-    }
-    write_json(folder / store.MANIFEST, manifest)
-    return Archive.open(folder)
+    about = {"spacing": cutting.spacing, "options": asdict(cutting.options)}
+    return publish(folder, catalogue, len(parts), tile=cutting.tile, stride=cutting.stride, about=about)
 
 
 def _carry(old: pd.DataFrame, new: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -278,6 +264,8 @@ def _check_settings(folder: Path, wanted: dict[str, Any], *, empty: bool) -> Non
             )
         return
     held = json.loads(settings.read_text(encoding="utf-8"))
+    if "preset" in held:
+        raise UserError(f"{folder}: is a simulated archive; give ingest another --out")
     if "curated_from" in held:
         raise UserError(
             f"{folder}: is a curated archive; ingest into {held['curated_from']} and audit that again"

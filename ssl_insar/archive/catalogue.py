@@ -24,6 +24,9 @@ _SQUARE = np.array([[0, 0, 1, 1], [0, 1, 1, 0]], float)[:, None]
 """Rows and columns of a unit square's corners, in order."""
 
 LABEL_PREFIX = "label_"
+TRUTH_PREFIX = "truth_"
+"""Columns of what is known of simulated tiles because it was put into them."""
+
 GEOGRAPHIC = "EPSG:4326"
 
 COLUMNS: dict[str, str] = {
@@ -59,18 +62,19 @@ COLUMNS: dict[str, str] = {
     "product_coherence": "float32",  # mean of the coherence layer delivered with the product
     "has_coherence": "bool",  # whether that layer is stored
     "has_elevation": "bool",  # whether an elevation layer is stored
+    "has_deformation": "bool",  # whether a mask of where it deforms is stored
     "part": "int32",  # which shard holds it
     "slot": "int32",  # where in the shard
 }
-"""Columns and their types; ``geometry`` (footprint, EPSG:4326) and label columns come on top."""
+"""Columns and their types; ``geometry`` (footprint, EPSG:4326), label and truth columns come on top."""
 
 
 def to_table(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
-    """Rows as dictionaries to a catalogue: `COLUMNS`, a geometry, and the labels that came with the tiles."""
-    labels = sorted({name for row in rows for name in row if name.startswith(LABEL_PREFIX)})
-    names = [*COLUMNS, *labels, "geometry"]
+    """Rows as dictionaries to a catalogue: `COLUMNS`, a geometry, and labels and truths of the tiles."""
+    told = sorted({name for row in rows for name in row if name.startswith((LABEL_PREFIX, TRUTH_PREFIX))})
+    names = [*COLUMNS, *told, "geometry"]
     table = gpd.GeoDataFrame(rows, columns=names, geometry="geometry", crs=GEOGRAPHIC)
-    for name in labels:
+    for name in told:
         table[name] = table[name].convert_dtypes()  # nullable: a label may be unknown
     for name, kind in COLUMNS.items():
         if kind in ("str", "date"):

@@ -142,7 +142,7 @@ class Cutter:
         rows: list[dict[str, Any]] = []
         stacks: list[Layers] = []
         for strip in strips(frame, settings.tile, settings.stride):
-            found = _of_strip(frame, strip, settings.min_valid)
+            found = cut_strip(frame, strip, settings.min_valid)
             if found is not None:
                 rows += [base | row for row in found.rows]
                 stacks.append(found.layers)
@@ -202,7 +202,7 @@ def _stem(frame: Frame, path: Path) -> str:
     return stem
 
 
-def _of_strip(frame: Frame, strip: Strip, min_valid: float) -> Cut | None:
+def cut_strip(frame: Frame, strip: Strip, min_valid: float) -> Cut | None:
     """The tiles of a strip that hold enough, encoded, and what is particular to each of them."""
     tile, patch = strip.tile, strip.patch
     every = list(range(len(strip.cols)))
@@ -231,6 +231,7 @@ def _of_strip(frame: Frame, strip: Strip, min_valid: float) -> Cut | None:
             "product_coherence": None if delivered is None else _mean(delivered[i], valid[i]),
             "has_coherence": patch.coherence is not None,
             "has_elevation": patch.elevation is not None,
+            "has_deformation": False,
         }
         if frame.annotations is not None:
             known = frame.annotations(Window(row, col, tile, tile))

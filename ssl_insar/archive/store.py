@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ssl_insar.archive.catalogue import read_catalogue
 from ssl_insar.errors import UserError
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "archive.json"
 CATALOGUE = "catalogue.parquet"
 PARTS = "parts"
@@ -37,7 +37,7 @@ class Archive:
     Tiles lie in parts: ``parts/00000.phase.npy`` is (n, T, T) uint8 (wrapped) or int16 (unwrapped)
     in 1/256 cycles (`ssl_insar.phase`), ``parts/00000.valid.npy`` the validity, 8 pixels a byte. Where
     the product has them, ``.coherence.npy`` is (n, T, T) uint8 (255 = 1) and ``.elevation.npy`` (n, T, T)
-    int16 m.
+    int16 m; where it is known where a tile deforms, ``.deformation.npy`` has that as ``.valid.npy``.
 
     Attributes:
         path: the folder.
@@ -109,8 +109,21 @@ class Archive:
         Shape:
             n indices -> (n, T, T) bool
         """
-        bits = np.unpackbits(self.valid_bits(indices), axis=-1, count=self.tile)
-        return bits.view(np.bool_)
+        return self._unpacked(self.valid_bits(indices))
+
+    def deformation(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Where tiles deform, as far as that is known (column ``has_deformation``); False elsewhere.
+
+        Shape:
+            n indices -> (n, T, T) bool
+        """
+        index = np.asarray(indices, np.int64)
+        out = np.zeros((len(index), self.tile, self.tile), bool)
+        held = self.catalogue["has_deformation"].to_numpy(bool)[index]
+        if held.any():
+            like = np.empty((0, self.tile, -(-self.tile // 8)), np.uint8)
+            out[held] = self._unpacked(self._gather(index[held], "deformation", like))
+        return out
 
     def phasors(self, indices: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.complex64]:
         """Phasor fields, 0 where there is no data.
@@ -167,6 +180,9 @@ class Archive:
             here = parts == part
             out[here] = self._map(int(part), what)[self._slot_of[index[here]]].astype(like.dtype, copy=False)
         return out
+
+    def _unpacked(self, bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        return np.unpackbits(bits, axis=-1, count=self.tile).view(np.bool_)
 
     def _layer(
         self,
@@ -235,7 +251,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def part_file(folder: Path, part: int, what: str) -> Path:
-    """Path of a shard: ``what`` is ``phase``, ``valid``, ``coherence``, ``elevation`` or ``rows``."""
+    """Path of a shard's file; ``what`` is ``rows`` or one of its layers."""
     return folder / PARTS / f"{part:05d}.{what}.{'parquet' if what == 'rows' else 'npy'}"
 
 

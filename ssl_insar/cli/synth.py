@@ -1,44 +1,134 @@
-"""``ssl-insar synth``: simulated product files."""
+"""``ssl-insar synth``: simulated interferograms with known deformation."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from ssl_insar.archive import Archive
+
+_SHOWN = 24
+"""Interferograms on a preview."""
 
 
 @click.command(
     epilog="""\b
 Examples:
-  ssl-insar synth --out simulated
-  ssl-insar synth --out small --count 100 --size 128 --seed 7
-  ssl-insar ingest simulated --out archive --labels simulated/labels.csv
+  ssl-insar synth --list
+  ssl-insar synth --preset gaddes2024 --count 5000 --out simulated
+  ssl-insar synth --preset volcanoes --count 200 --out simulated --preview simulated.png
+  ssl-insar synth --preset li2024 --background quiet-archive --out injected
+  ssl-insar synth --preset my.yaml --seed 7 --out simulated
+  ssl-insar synth --files --count 100 --out product-files
 """
 )
 @click.option(
+    "--preset",
+    default="volcanoes",
+    show_default=True,
+    metavar="NAME|YAML",
+    help="Which laws; --list names those that come along.",
+)
+@click.option("--list", "listed", is_flag=True, help="List the presets with their sources, and stop.")
+@click.option(
     "--out",
     "folder",
-    required=True,
+    metavar="ARCHIVE",
     type=click.Path(path_type=Path),
     help="Folder to write to: new, empty, or begun by the same command.",
 )
 @click.option("--count", default=1200, show_default=True, help="Number of interferograms.")
-@click.option("--seed", default=0, show_default=True, help="Another seed gives another collection.")
+@click.option("--seed", default=0, show_default=True, help="Another seed gives other interferograms.")
+@click.option("--size", default=224, show_default=True, help="Side of an interferogram, px.")
 @click.option(
-    "--size", default=224, show_default=True, help="Side of an interferogram, pixels of 0.001 degree."
+    "--background",
+    metavar="ARCHIVE",
+    type=click.Path(path_type=Path),
+    help="Archive of real interferograms: its quiet, coherent tiles stand in for simulated noise.",
 )
-@click.option("--volcanoes", default=40, show_default=True, help="Number of places; half of them deform.")
+@click.option(
+    "--preview", metavar="PNG", type=click.Path(path_type=Path), help=f"Draw the first {_SHOWN} of them."
+)
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1.")
-def command(folder: Path, count: int, seed: int, size: int, volcanoes: int, device: str) -> None:
-    """Simulate wrapped interferograms with known deformation.
+@click.option(
+    "--files",
+    is_flag=True,
+    help="Write product files (LiCSAR-like GeoTIFFs, and labels.csv) of our own laws instead of an archive.",
+)
+@click.option(
+    "--volcanoes", default=40, show_default=True, help="With --files: number of places; half of them deform."
+)
+def command(
+    preset: str,
+    listed: bool,
+    folder: Path | None,
+    count: int,
+    seed: int,
+    size: int,
+    background: Path | None,
+    preview: Path | None,
+    device: str,
+    files: bool,
+    volcanoes: int,
+) -> None:
+    """Simulate interferograms with known deformation, by the recipe of a publication or your own.
 
-    Writes GeoTIFFs laid out and named like crops of LiCSAR products (float32 radians, 0 where there is
-    no data, EPSG:4326), and labels.csv. About one in five deforms: magma chamber, sill, dyke or
-    earthquake, under turbulent and stratified atmosphere, orbital ramp and decorrelation.
+    Writes an archive like any other, with the labels 'deformation' and 'source', masks of where it deforms,
+    and the whole truth (sources, SNR, components) in columns truth_... of its catalogue.
 
-    Interrupted, it goes on where it stopped when given again.
+    Interrupted, it goes on where it stopped when given again; with a larger --count it adds to what is there.
     """
-    from ssl_insar.synth.collection import LABELS, simulate_collection
+    from ssl_insar.errors import UserError
 
-    simulate_collection(folder, count=count, size=size, volcanoes=volcanoes, seed=seed, device=device)
-    click.echo(f"{count} interferograms in {folder}, labels in {folder / LABELS}")
+    if listed:
+        _list()
+        return
+    if folder is None:
+        raise UserError("--out: name the folder to write to, or give --list")
+    if files:
+        from ssl_insar.synth.collection import LABELS, simulate_collection
+
+        if background or preview:
+            raise UserError("--files: goes with neither --background nor --preview")
+        simulate_collection(folder, count=count, size=size, volcanoes=volcanoes, seed=seed, device=device)
+        click.echo(f"{count} interferograms in {folder}, labels in {folder / LABELS}")
+        return
+    from ssl_insar.synth.archive import simulate_archive
+
+    try:
+        archive = simulate_archive(
+            preset, folder, count=count, size=size, seed=seed, background=background, device=device
+        )
+    except KeyboardInterrupt:
+        # Not passed on as it is: click would drop the message.
+        raise click.Abort("stopped; the same command goes on") from None
+    _tell(archive)
+    if preview:
+        from ssl_insar.synth.preview import save_preview
+
+        save_preview(archive, preview, _SHOWN)
+        click.echo(f"preview in {preview}")
+
+
+def _list() -> None:
+    from ssl_insar.synth.preset import load_preset, names
+
+    for name in names():
+        preset = load_preset(name)
+        kinds = ", ".join(preset.deformation.sources) or "no deformation"
+        click.echo(f"{name}\n  {' '.join(preset.source.split())}\n  {kinds}; {preset.background} noise")
+
+
+def _tell(archive: Archive) -> None:
+    table = archive.catalogue
+    positive = table[table["label_deformation"] == 1]
+    click.echo(f"{archive.path}: {len(table):,} interferograms, {len(positive):,} deform")
+    for kind, number in positive["label_source"].value_counts().items():
+        click.echo(f"  {number:7,}  {kind}")
+    if len(positive):
+        low, middle, high = positive["truth_snr"].quantile([0.1, 0.5, 0.9])
+        weak = (positive["truth_snr"] < 5).mean()
+        click.echo(f"  SNR {low:.1f} / {middle:.1f} / {high:.1f} (10, 50, 90 %), {weak:.0%} below 5")

@@ -224,9 +224,11 @@ def render(volcano: Volcano, size: int, device: str = "cpu") -> tuple[Scene, lis
 
     scene = compose(
         displacement=crop(displacement),
-        turbulence=crop(screens[second] - screens[first]),
-        stratified=crop(delays[second] - delays[first]),
-        ramp=crop(ramp),
+        components={
+            "turbulence": crop(screens[second] - screens[first]),
+            "stratified": crop(delays[second] - delays[first]),
+            "ramp": crop(ramp),
+        },
         coherence=crop(coherence),
         valid=crop(land.valid.expand(len(pairs), *shape)),
         wavelength=WAVELENGTHS["C"],

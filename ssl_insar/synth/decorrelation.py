@@ -10,18 +10,19 @@ the density with no table and no approximation:
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 
-def phase_noise(coherence: Tensor, looks: float, *, generator: torch.Generator | None = None) -> Tensor:
+def phase_noise(
+    coherence: Tensor, looks: float | Tensor, *, generator: torch.Generator | None = None
+) -> Tensor:
     """Phase noise of pixels with the given coherence.
 
     Args:
         coherence: in [0, 1], any shape; 0 gives uniform phase, 1 none at all.
-        looks: L, the equivalent number of independent looks, 1 or more; need not be whole.
+        looks: L, the equivalent number of independent looks, 1 or more; need not be whole; one, or a
+            tensor broadcastable to the coherence.
         generator: source of randomness, on the device of ``coherence``.
 
     Shape:
@@ -53,7 +54,7 @@ def noise_vector(coherence: Tensor, intensity: Tensor, normal: Tensor) -> tuple[
 
 
 def gamma_samples(
-    like: Tensor, shape_parameter: float, *, generator: torch.Generator | None = None
+    like: Tensor, shape_parameter: float | Tensor, *, generator: torch.Generator | None = None
 ) -> Tensor:
     """Draws from Gamma(shape_parameter, 1), by Marsaglia and Tsang (2000).
 
@@ -63,29 +64,31 @@ def gamma_samples(
 
     Args:
         like: gives shape, dtype and device.
-        shape_parameter: 1 or more.
+        shape_parameter: 1 or more; one, or a tensor broadcastable to ``like``.
         generator: source of randomness, on that device.
 
     Raises:
         ValueError: the parameter is below 1, where the method does not hold.
     """
-    if not shape_parameter >= 1:
-        raise ValueError(f"at least one look is needed, not {shape_parameter}")
-    d = shape_parameter - 1 / 3
-    c = 1 / math.sqrt(9 * d)
+    looks = torch.as_tensor(shape_parameter, dtype=like.dtype, device=like.device)
+    if not bool((looks >= 1).all()):
+        raise ValueError(f"at least one look is needed, not {float(looks.min())}")
+    d = looks - 1 / 3
+    if d.ndim:
+        d = d.expand_as(like).reshape(-1)
 
-    def draw(count: int) -> tuple[Tensor, Tensor]:
+    def draw(count: int, d: Tensor) -> tuple[Tensor, Tensor]:
         x = torch.randn(count, generator=generator, dtype=like.dtype, device=like.device)
         u = torch.rand(count, generator=generator, dtype=like.dtype, device=like.device)
-        v = (1 + c * x).pow(3)
+        v = (1 + x / (9 * d).sqrt()).pow(3)
         positive = v.clamp_min(torch.finfo(like.dtype).tiny)
         bound = 0.5 * x.square() + d * (1 - v + positive.log())
         return d * v, (v > 0) & (torch.log1p(-u) < bound)
 
-    samples, accepted = draw(like.numel())
+    samples, accepted = draw(like.numel(), d)
     rejected = torch.nonzero(~accepted).squeeze(1)
     while len(rejected) > 0:
-        again, accepted = draw(len(rejected))
+        again, accepted = draw(len(rejected), d[rejected] if d.ndim else d)
         samples[rejected] = again
         rejected = rejected[~accepted]
     return samples.reshape(like.shape)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def adaptive_filter(z: Tensor, radius: float = 1.5, exponent: float = 2.0) -> Tensor:
+def adaptive_filter(z: Tensor, radius: float = 1.5, exponent: float | Tensor = 2.0) -> Tensor:
     """Smooth the phasor where it is coherent and leave noise as it is.
 
     A Gaussian average replaces each pixel to the degree of its own length, the local coherence, to
@@ -16,17 +16,33 @@ def adaptive_filter(z: Tensor, radius: float = 1.5, exponent: float = 2.0) -> Te
     Args:
         z: phasor, 0 where there is no data.
         radius: standard deviation of the Gaussian, pixels.
-        exponent: how much coherence a pixel needs to be smoothed; 0 smooths everywhere.
+        exponent: how much coherence a pixel needs to be smoothed; 0 smooths everywhere. One, or a tensor
+            broadcastable to z.
 
     Shape:
         (..., H, W) complex -> the same; unit phasor, 0 where there is no data
     """
     valid = (z != 0).to(z.real.dtype)
-    mean = _blur(z, radius) / _blur(valid, radius).real.clamp_min(1e-3)
+    mean = mean_phasor(z, radius)
     length = mean.abs()
     weight = length.clamp(max=1).pow(exponent)
     smooth = mean / length.clamp_min(1e-6)
     return torch.sgn((1 - weight) * z + weight * smooth) * valid
+
+
+def mean_phasor(z: Tensor, radius: float) -> Tensor:
+    """Gaussian average of the valid pixels around each pixel; its length is the local coherence.
+
+    Args:
+        z: phasor, 0 where there is no data.
+        radius: standard deviation of the Gaussian, pixels.
+
+    Shape:
+        (..., H, W) complex -> the same
+    """
+    valid = (z != 0).to(z.real.dtype)
+    mean: Tensor = _blur(z, radius) / _blur(valid, radius).real.clamp_min(1e-3)
+    return mean
 
 
 def _blur(field: Tensor, radius: float) -> Tensor:

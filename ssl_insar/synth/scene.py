@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ssl_insar.synth.batch import per_field
 from ssl_insar.synth.decorrelation import phase_noise
 from ssl_insar.synth.filtering import adaptive_filter
 
@@ -18,18 +20,16 @@ class Scene:
 
     Attributes:
         phasor: complex64, 0 where there is no data; positive phase = motion away.
+        unwrapped: rad, the same phase with its whole cycles; 0 where there is no data.
         displacement: along the line of sight, m, positive toward the satellite.
-        turbulence: rad.
-        stratified: rad.
-        ramp: rad, with the constant offset.
+        components: what else the phase is made of, rad, by name.
         coherence: in [0, 1], as used: 0 where the fringes are too dense to be resolved.
     """
 
     phasor: Tensor
+    unwrapped: Tensor
     displacement: Tensor
-    turbulence: Tensor
-    stratified: Tensor
-    ramp: Tensor
+    components: dict[str, Tensor]
     coherence: Tensor
 
     @property
@@ -42,47 +42,57 @@ class Scene:
         """True where there is data."""
         return self.phasor != 0
 
+    @property
+    def noise(self) -> Tensor:
+        """Sum of the components, rad: all but deformation and decorrelation."""
+        return sum(self.components.values(), start=torch.zeros_like(self.unwrapped))
+
 
 def compose(
     *,
     displacement: Tensor,
-    turbulence: Tensor,
-    stratified: Tensor,
-    ramp: Tensor,
+    components: Mapping[str, Tensor],
     coherence: Tensor,
     valid: Tensor,
     wavelength: float,
-    looks: float,
-    filter_exponent: float | None = 2.0,
+    looks: float | Tensor,
+    filter_exponent: float | Tensor | None = 2.0,
+    filter_radius: float = 1.5,
+    rewrap: float | Tensor = 1.0,
     generator: torch.Generator | None = None,
 ) -> Scene:
     """Add deformation, atmosphere and ramp, decorrelate, and filter.
 
     Args:
         displacement: along the line of sight, m, positive toward the satellite.
-        turbulence: rad.
-        stratified: rad.
-        ramp: rad.
+        components: phases to add, rad, by name.
         coherence: in [0, 1].
         valid: True where the product has data.
         wavelength: m.
-        looks: equivalent number of independent looks.
-        filter_exponent: of `adaptive_filter`; None for no filter.
+        looks: equivalent number of independent looks; one, or one an interferogram.
+        filter_exponent: of `adaptive_filter`, likewise; None for no filter.
+        filter_radius: of it, pixels.
+        rewrap: factor on the unwrapped phase, noise and all, before it is wrapped; likewise.
         generator: source of randomness for the decorrelation.
 
     Shape:
         all (..., H, W), broadcast against each other
     """
-    resolved = ~aliased(displacement, wavelength)
-    coherence = coherence * resolved
+    factor = per_field(rewrap, displacement)
+    coherence = coherence * ~aliased(displacement * factor, wavelength)
     # Whole cycles go before float32, which has none to spare.
-    signal = (displacement.to(torch.float64) * (-4 * math.pi / wavelength)).remainder(2 * math.pi)
-    phase = signal.to(turbulence.dtype) + turbulence + stratified + ramp
-    noise = phase_noise(coherence.expand_as(phase), looks, generator=generator)
-    phasor = torch.polar(valid.to(phase.dtype).expand_as(phase), phase + noise)
+    signal = displacement.to(torch.float64) * (-4 * math.pi / wavelength)
+    total = sum(components.values(), start=signal) * factor
+    spread = coherence.expand_as(total).to(torch.float32)
+    noise = phase_noise(spread, per_field(looks, spread), generator=generator)
+    wrapped = total.remainder(2 * math.pi).to(torch.float32)
+    phasor = torch.polar(valid.to(torch.float32).expand_as(wrapped), wrapped + noise * factor.to(noise))
     if filter_exponent is not None:
-        phasor = adaptive_filter(phasor, exponent=filter_exponent)
-    return Scene(phasor, displacement, turbulence, stratified, ramp, coherence)
+        phasor = adaptive_filter(phasor, filter_radius, per_field(filter_exponent, wrapped))
+    # What noise and filter changed is less than half a cycle: the rest is known.
+    changed = torch.angle(phasor * torch.polar(torch.ones_like(wrapped), -wrapped))
+    unwrapped = torch.where(phasor != 0, total + changed, 0.0).to(torch.float32)
+    return Scene(phasor, unwrapped, displacement, dict(components), coherence)
 
 
 def aliased(displacement: Tensor, wavelength: float) -> Tensor:

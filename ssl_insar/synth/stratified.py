@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ssl_insar.synth.turbulence import PowerLaw, power_law_fields
+from ssl_insar.synth.batch import per_field, relative_to_mean
+from ssl_insar.synth.turbulence import PowerLaw, power_law_fields, smooth_fields
 
 TERRAIN = PowerLaw(exponents=(3.6,), outer_scale=15e3)
 """Natural terrain: 2-D exponents of 3 to 4 (Hurst exponent 0.5 to 1) at kilometre scale."""
@@ -38,25 +39,128 @@ def pseudo_dem(
     rough = power_law_fields(1, shape, spacing, TERRAIN, generator=generator)[0]
     rough = (rough - rough.min()) / (rough.max() - rough.min()) * relief
     east, north = ground(shape, spacing, device=rough.device)
-    # Steep near the summit and flat at the foot, as stratovolcanoes are, with a rounded top.
-    top = 0.2 * edifice_radius
-    distance = torch.sqrt((east - centre[0]).square() + (north - centre[1]).square() + top**2) - top
-    height = rough + (edifice * torch.exp(-distance / edifice_radius)).to(rough)
+    height = rough + cone(east - centre[0], north - centre[1], edifice, edifice_radius).to(rough)
     return height - height.min()
+
+
+def cone(east: Tensor, north: Tensor, height: Tensor | float, radius: Tensor | float) -> Tensor:
+    """A volcano: steep near the summit and flat at the foot, as stratovolcanoes are, with a rounded top.
+
+    Args:
+        east: from the summit, m.
+        north: from the summit, m.
+        height: of the summit, m.
+        radius: distance from the summit at which the cone has fallen to 1/e, m.
+
+    Shape:
+        broadcast of all, m
+    """
+    top = 0.2 * radius
+    distance = torch.sqrt(east.square() + north.square() + top**2) - top
+    return height * torch.exp(-distance / radius)
 
 
 def stratified_delay(height: Tensor, gradient: Tensor) -> Tensor:
     """Delay linear in height, relative to its mean over the scene.
 
     Args:
-        height: m, (H, W).
+        height: m, (H, W) or (N, H, W).
         gradient: rad/km, one an acquisition or one an interferogram, (N,).
 
     Shape:
         (H, W), (N,) -> (N, H, W), rad
     """
-    centred = (height - height.mean()) / 1000.0
-    return gradient.to(height).reshape(-1, 1, 1) * centred
+    return per_field(gradient, height) * (relative_to_mean(height) / 1000.0)
+
+
+def quadratic_delay(height: Tensor, linear: Tensor, quadratic: Tensor) -> Tensor:
+    """Delay a h + b h^2, relative to its mean over the scene (Rouet-Leduc et al. 2021).
+
+    Args:
+        height: m, (H, W) or (N, H, W).
+        linear: a, rad/km, (N,).
+        quadratic: b, rad/km^2, (N,).
+
+    Shape:
+        (H, W), (N,), (N,) -> (N, H, W), rad
+    """
+    kilometres = height / 1000.0
+    delay = per_field(linear, height) * kilometres + per_field(quadratic, height) * kilometres.square()
+    return relative_to_mean(delay)
+
+
+def power_law_delay(
+    height: Tensor,
+    coefficient: Tensor,
+    *,
+    exponent: Tensor | float = 1.4,
+    top: Tensor | float = 7000.0,
+) -> Tensor:
+    """Delay K (h0 - h)^alpha, relative to its mean over the scene (Bekaert et al. 2015).
+
+    Args:
+        height: m, (H, W) or (N, H, W).
+        coefficient: K, rad/m^alpha, (N,); for positive K the delay falls with height.
+        exponent: alpha, one or (N,).
+        top: h0, m, one or (N,): the height above which nothing differs between dates; higher
+            ground has the delay of this height.
+
+    Shape:
+        (H, W), (N,) -> (N, H, W), rad
+    """
+    below = (per_field(top, height) - height).clamp_min(0)
+    return relative_to_mean(per_field(coefficient, height) * below.pow(per_field(exponent, height)))
+
+
+def exponential_delay(height: Tensor, gradient: Tensor, *, scale: Tensor | float = 2000.0) -> Tensor:
+    """Delay k H (1 - exp(-h / H)), relative to its mean over the scene.
+
+    Args:
+        height: m, (H, W) or (N, H, W).
+        gradient: k, rad/km at height 0, (N,).
+        scale: H, m, one or (N,); 1000 to 4000, the scale height of water vapour.
+
+    Shape:
+        (H, W), (N,) -> (N, H, W), rad
+
+    Raises:
+        ValueError: a scale height is not positive.
+    """
+    scale = per_field(scale, height)
+    if not bool((scale > 0).all()):
+        raise ValueError("scale heights must be positive, in metres")
+    delay = per_field(gradient, height) * scale / 1000.0 * -torch.expm1(-height / scale)
+    return relative_to_mean(delay)
+
+
+def varying_delay(
+    height: Tensor,
+    mean: Tensor,
+    deviation: Tensor,
+    spacing: tuple[float, float],
+    *,
+    patch: float = 20e3,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Delay linear in height with a gradient k0 + k1 s(x, y) that changes across the scene.
+
+    Heights count from their mean, so that the changing gradient adds no signal where it is flat.
+
+    Args:
+        height: m, (H, W) or (N, H, W), on the device of the generator.
+        mean: k0, rad/km, (N,).
+        deviation: k1, rad/km, (N,); s is smooth, with mean 0 and standard deviation 1.
+        spacing: of the pixels (north-south, east-west), m.
+        patch: size of the largest structures of s, m.
+        generator: source of randomness.
+
+    Shape:
+        (H, W), (N,), (N,) -> (N, H, W), rad
+    """
+    shape = (height.shape[-2], height.shape[-1])
+    field = smooth_fields(len(mean), shape, spacing, patch, generator=generator).to(height)
+    gradient = per_field(mean, height) + per_field(deviation, height) * field
+    return relative_to_mean(gradient * (relative_to_mean(height) / 1000.0))
 
 
 def ground(

@@ -80,7 +80,7 @@ def power_law_fields(
         -> (count, H, W)
     """
     device = generator.device if generator is not None else torch.device("cpu")
-    tall, wide = (_fast_length(2 * side) for side in shape)
+    tall, wide = (fast_length(2 * side) for side in shape)
     rows = torch.fft.fftfreq(tall, spacing[0], dtype=torch.float64, device=device)
     cols = torch.fft.fftfreq(wide, spacing[1], dtype=torch.float64, device=device)
     amplitude = law.density(torch.hypot(rows[:, None], cols[None, :])).sqrt()
@@ -92,6 +92,55 @@ def power_law_fields(
     twins = torch.fft.ifft2(torch.view_as_complex(noise) * amplitude)[:, : shape[0], : shape[1]]
     fields = torch.cat([twins.real, twins.imag])[:count]
     return standardise(fields)
+
+
+def smooth_fields(
+    count: int,
+    shape: tuple[int, int],
+    spacing: tuple[float, float],
+    patch: float,
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Independent fields without fine detail, each with mean 0 and standard deviation 1.
+
+    Args:
+        count: number of fields.
+        shape: (H, W), pixels.
+        spacing: of the pixels (north-south, east-west), m.
+        patch: size of the largest structures, m.
+        generator: source of randomness; its device is where the fields are made.
+
+    Shape:
+        -> (count, H, W), float32
+    """
+    # A field with a 2-D exponent above 4 has a gradient everywhere; 6 leaves a curvature too.
+    return power_law_fields(count, shape, spacing, PowerLaw((6.0,), outer_scale=patch), generator=generator)
+
+
+def filtered_noise(
+    amplitude: Tensor,
+    size: tuple[int, int],
+    shape: tuple[int, int],
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """White noise of variance 1 with each frequency multiplied, cropped; a spectrum a field.
+
+    Args:
+        amplitude: factor for each frequency of `torch.fft.rfft2`, (N, size[0], size[1] // 2 + 1), real.
+        size: of the periodic domain, pixels.
+        shape: (H, W) of the crop, at most half of it for no periodicity.
+        generator: source of randomness, on the device of ``amplitude``.
+
+    Shape:
+        -> (N, H, W), of the amplitude's dtype
+    """
+    white = torch.randn(
+        (len(amplitude), *size), generator=generator, dtype=amplitude.dtype, device=amplitude.device
+    )
+    fields: Tensor = torch.fft.irfft2(torch.fft.rfft2(white) * amplitude, s=size)
+    return fields[:, : shape[0], : shape[1]]
 
 
 def standardise(fields: Tensor) -> Tensor:
@@ -131,7 +180,41 @@ def turbulence(
     return fields * rms.to(fields).reshape(-1, 1, 1)
 
 
-def _fast_length(at_least: int) -> int:
+def power_law_turbulence(
+    rms: Tensor,
+    exponent: Tensor,
+    shape: tuple[int, int],
+    spacing: tuple[float, float],
+    *,
+    outer_scale: float = 50e3,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Turbulent delay with a single power law, its exponent different from screen to screen.
+
+    Args:
+        rms: of each screen over its pixels, rad; (N,).
+        exponent: 2-D exponent of each screen, (N,); 8/3 is Hanssen's 5/3 of profiles.
+        shape: (H, W), pixels.
+        spacing: of the pixels (north-south, east-west), m.
+        outer_scale: m; the spectrum flattens at longer wavelengths.
+        generator: source of randomness; its device is where the screens are made.
+
+    Shape:
+        (N,), (N,) -> (N, H, W), rad, float32, mean 0
+    """
+    device = generator.device if generator is not None else torch.device("cpu")
+    size = fast_length(2 * shape[0]), fast_length(2 * shape[1])
+    rows = torch.fft.fftfreq(size[0], spacing[0], dtype=torch.float64, device=device)
+    cols = torch.fft.rfftfreq(size[1], spacing[1], dtype=torch.float64, device=device)
+    # In units of the outer scale: the softened frequency is 1 at its least and no power overflows.
+    softened = torch.hypot(torch.ones((), device=device), outer_scale * torch.hypot(rows[:, None], cols))
+    amplitude = softened.pow(-exponent.to(softened).reshape(-1, 1, 1) / 2)
+    amplitude[:, 0, 0] = 0
+    fields = standardise(filtered_noise(amplitude.to(torch.float32), size, shape, generator=generator))
+    return fields * rms.to(fields).reshape(-1, 1, 1)
+
+
+def fast_length(at_least: int) -> int:
     """Smallest length with no prime factor above 7: FFTs of others are several times slower."""
     length = at_least
     while True:

@@ -25,9 +25,7 @@ def parts(**changed: Any) -> dict[str, Any]:
     empty = torch.zeros((2, SIDE, SIDE))
     silent: dict[str, Any] = {
         "displacement": empty.double(),
-        "turbulence": empty,
-        "stratified": empty,
-        "ramp": empty,
+        "components": {},
         "coherence": torch.ones_like(empty),
         "valid": torch.ones_like(empty, dtype=torch.bool),
         "wavelength": C_BAND,
@@ -46,12 +44,11 @@ def smooth(seed: int) -> torch.Tensor:
 def test_parts_add_up_to_the_wrapped_phase() -> None:
     displacement = 0.03 * smooth(1).double()
     scene = compose(
-        **parts(displacement=displacement, turbulence=smooth(2), stratified=smooth(3), ramp=smooth(5))
+        **parts(displacement=displacement, components={"turbulence": smooth(2), "ramp": smooth(5)})
     )
-    expected = (
-        displacement_to_phase(displacement.numpy(), C_BAND) + (smooth(2) + smooth(3) + smooth(5)).numpy()
-    )
+    expected = displacement_to_phase(displacement.numpy(), C_BAND) + (smooth(2) + smooth(5)).numpy()
     np.testing.assert_allclose(scene.phasor.numpy(), ph.phasor(expected), atol=1e-5)
+    np.testing.assert_allclose(scene.unwrapped.numpy(), expected, atol=1e-5)
     np.testing.assert_allclose(scene.phasor.numpy(), ph.phasor(scene.phase.numpy()), atol=1e-6)
     assert scene.valid.all()
     # Positive phase is motion away from the satellite.
@@ -59,11 +56,28 @@ def test_parts_add_up_to_the_wrapped_phase() -> None:
     assert (away.phase > 0).all()
 
 
+def test_rewrapping_multiplies_the_unwrapped_phase_noise_and_all() -> None:
+    displacement = 0.03 * smooth(1).double()
+    seeded = {"coherence": torch.full((2, SIDE, SIDE), 0.9)}
+    one, three = (
+        compose(
+            **parts(displacement=displacement, components={"turbulence": smooth(2)}, rewrap=factor, **seeded)
+            | {"generator": torch.Generator().manual_seed(1)}
+        )
+        for factor in (1.0, torch.tensor([3.0, 2.0]))
+    )
+    times = torch.tensor([3.0, 2.0])[:, None, None]
+    torch.testing.assert_close(
+        three.phasor, torch.polar(torch.ones_like(times), times * one.unwrapped), atol=2e-4, rtol=0
+    )
+
+
 def test_no_data_is_zero_with_and_without_filter() -> None:
     valid = torch.ones((2, SIDE, SIDE), dtype=torch.bool)
     valid[:, :20] = False
     for exponent in (None, 2.0):
-        scene = compose(**parts(valid=valid, ramp=torch.full((2, SIDE, SIDE), 2.0), filter_exponent=exponent))
+        ramp = {"ramp": torch.full((2, SIDE, SIDE), 2.0)}
+        scene = compose(**parts(valid=valid, components=ramp, filter_exponent=exponent))
         assert torch.equal(scene.valid, valid)
         torch.testing.assert_close(scene.phase[valid], torch.full_like(scene.phase[valid], 2.0))
 

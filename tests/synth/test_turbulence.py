@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-
-import numpy as np
 import pytest
 import torch
+from made_spectra import correlation, growth_exponent, seeded, slope_of_spectrum
 
 from ssl_insar.synth.turbulence import (
     HANSSEN,
     PowerLaw,
     log_uniform,
     power_law_fields,
+    power_law_turbulence,
     profile_exponent,
+    smooth_fields,
     standardise,
     turbulence,
 )
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def slope_of_spectrum(fields: torch.Tensor, spacing: float, band: tuple[float, float]) -> float:
-    """Exponent fitted to the radially averaged 2-D periodogram between two wavelengths, m."""
-    side = fields.shape[-1]
-    window = torch.hann_window(side, periodic=False, dtype=torch.float64)
-    tapered = (fields.double() - fields.double().mean((-2, -1), keepdim=True)) * window[:, None] * window
-    power = torch.fft.fft2(tapered).abs().square().mean(0)
-    f = torch.fft.fftfreq(side, spacing, dtype=torch.float64)
-    radial = torch.hypot(f[:, None], f[None, :])
-    edges = torch.logspace(math.log10(1 / band[1]), math.log10(1 / band[0]), 13, dtype=torch.float64)
-    x, y = [], []
-    for low, high in itertools.pairwise(edges):
-        ring = (radial >= low) & (radial < high)
-        x.append(math.log(float(radial[ring].mean())))
-        y.append(math.log(float(power[ring].mean())))
-    return -float(np.polyfit(x, y, 1)[0])
 
 
 @pytest.mark.parametrize("exponent", [5 / 3, 8 / 3, 11 / 3])
@@ -48,12 +26,13 @@ def test_single_power_law_has_its_two_dimensional_slope(exponent: float) -> None
 
 
 def test_hanssen_changes_its_slope_at_its_breaks() -> None:
-    coarse = power_law_fields(16, (256, 256), (300, 300), generator=seeded())
-    assert slope_of_spectrum(coarse, 300, (2200, 12e3)) == pytest.approx(8 / 3, abs=0.15)
-    middle = power_law_fields(16, (256, 256), (60, 60), generator=seeded())
-    assert slope_of_spectrum(middle, 60, (320, 1200)) == pytest.approx(11 / 3, abs=0.15)
-    fine = power_law_fields(16, (256, 256), (10, 10), generator=seeded())
-    assert slope_of_spectrum(fine, 10, (30, 190)) == pytest.approx(5 / 3, abs=0.15)
+    for spacing, band, exponent in (
+        (300, (2200, 12e3), 8 / 3),
+        (40, (320, 1200), 11 / 3),
+        (10, (30, 190), 5 / 3),
+    ):
+        fields = power_law_fields(24, (256, 256), (spacing, spacing), generator=seeded())
+        assert slope_of_spectrum(fields, spacing, band) == pytest.approx(exponent, abs=0.1)
     assert [round(3 * profile_exponent(HANSSEN, w)) for w in (5000, 500, 100)] == [5, 8, 2]
 
 
@@ -61,10 +40,38 @@ def test_hanssen_changes_its_slope_at_its_breaks() -> None:
 def test_structure_function_grows_as_the_exponent_less_two(exponent: float) -> None:
     law = PowerLaw((exponent,), outer_scale=1e6)
     fields = power_law_fields(24, (256, 256), (100, 100), law, generator=seeded(4))
-    lags = np.array([4, 6, 8, 12, 16])
-    growth = [(fields[..., lag:] - fields[..., :-lag]).square().mean().item() for lag in lags]
-    fitted = np.polyfit(np.log(lags), np.log(growth), 1)[0]
-    assert fitted == pytest.approx(exponent - 2, abs=0.15)
+    assert growth_exponent(fields, [4, 6, 8, 12, 16]) == pytest.approx(exponent - 2, abs=0.15)
+
+
+def test_each_screen_has_its_own_exponent_and_rms() -> None:
+    exponents = torch.tensor([1.5, 8 / 3, 11 / 3, 4.2]).repeat_interleave(24)
+    rms = torch.linspace(0.2, 3, 96)
+    screens = power_law_turbulence(rms, exponents, (256, 256), (100, 100), generator=seeded(1))
+    assert screens.dtype == torch.float32
+    torch.testing.assert_close(screens.square().mean((-2, -1)).sqrt(), rms, rtol=1e-4, atol=0)
+    for exponent, group in zip(exponents[::24], (screens / rms[:, None, None]).split(24), strict=True):
+        assert slope_of_spectrum(group, 100, (400, 4000)) == pytest.approx(float(exponent), abs=0.1)
+
+
+def test_screens_of_both_ways_agree_in_their_law() -> None:
+    """One exponent for all by one spectrum, and a spectrum a screen: the same structure function."""
+    count, shape, spacing = 200, (64, 64), (100.0, 80.0)
+    shared = turbulence(torch.ones(count), shape, spacing, PowerLaw((3.0,)), generator=seeded(2))
+    own = power_law_turbulence(
+        torch.ones(count), torch.full((count,), 3.0), shape, spacing, generator=seeded(3)
+    )
+    for lag in (1, 8, 30):
+        one, two = ((f[..., lag:] - f[..., :-lag]).square().mean() for f in (shared, own))
+        assert float(one / two) == pytest.approx(1, abs=0.1)
+
+
+def test_smooth_fields_are_smooth() -> None:
+    fields = smooth_fields(10, (64, 64), (100, 100), 1e4, generator=seeded())
+    step = fields.diff(dim=-1)
+    assert step.diff(dim=-1).square().mean() < 0.1 * step.square().mean()
+    assert step.square().mean().sqrt() < 0.3
+    wider = smooth_fields(10, (64, 64), (100, 100), 3e4, generator=seeded())
+    assert wider.diff(dim=-1).square().mean() < 0.7 * step.square().mean()
 
 
 def test_rms_is_as_asked_and_mean_is_zero() -> None:
@@ -99,8 +106,22 @@ def test_fields_are_independent_also_the_two_of_one_transform() -> None:
 def test_interferograms_that_share_an_acquisition_correlate() -> None:
     screens = turbulence(torch.ones(300), (24, 24), (100, 100), generator=seeded()).reshape(3, 100, 24, 24)
     first, second = screens[1] - screens[0], screens[2] - screens[1]
-    correlation = (first * second).mean() / (first.square().mean() * second.square().mean()).sqrt()
-    assert float(correlation) == pytest.approx(-0.5, abs=0.05)
+    assert correlation(first, second) == pytest.approx(-0.5, abs=0.05)
+    assert correlation(first, screens[2] - screens[0]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_opposite_edges_are_not_correlated() -> None:
+    """A short outer scale, so that what is left could only come from the FFT's period."""
+    screens = power_law_turbulence(
+        torch.ones(300),
+        torch.full((300,), 11 / 3),
+        (48, 48),
+        (100, 100),
+        outer_scale=500,
+        generator=seeded(6),
+    )
+    assert abs(correlation(screens[..., 0], screens[..., -1])) < 0.1
+    assert abs(correlation(screens[:, 0], screens[:, -1])) < 0.1
 
 
 def test_reproducible_from_the_generator() -> None:

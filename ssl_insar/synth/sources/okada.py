@@ -1,63 +1,18 @@
-r"""Surface displacement of buried sources in an elastic half-space, batched over sources.
-
-Axes x = East, y = North, z = Up, all in metres; depths are positive down; displacements are in
-metres. Every function takes the positions of the surface points once, of any shape ``points``, and
-source parameters as numbers or as tensors of shape (B,), and returns (B, \*points, 3). Arithmetic is
-in float64 whatever comes in: in float32 a near-vertical dislocation is wrong by more than its
-own size (cancellation between terms that grow as 1 / cos(dip)). The result lives on the device of
-the points.
-"""
+"""Rectangular dislocations: earthquake, dyke, sill."""
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-Parameter: TypeAlias = float | Tensor
-"""One number for all sources, or one a source: shape (B,)."""
-
-POISSON = 0.25
-"""Poisson's ratio of a half-space with equal Lame constants, the usual assumption."""
+from ssl_insar.synth.sources.arguments import POISSON, Parameter, columns, points
+from ssl_insar.synth.sources.strike import from_strike, to_strike
 
 _VERTICAL = 1e-5
 """Below this cosine of the dip the limit formulas for a vertical plane are used."""
-
-
-def mogi(
-    x: Tensor,
-    y: Tensor,
-    *,
-    east: Parameter,
-    north: Parameter,
-    depth: Parameter,
-    volume_change: Parameter,
-    poisson: float = POISSON,
-) -> Tensor:
-    r"""Point source of volume change: a small, deep, inflating or deflating reservoir.
-
-    Mogi (1958), in the volume form ``u = (1 - nu) dV / pi * (x, y, d) / R^3``.
-
-    Args:
-        x: East of the surface points, m.
-        y: North of the surface points, m.
-        east: of the source, m.
-        north: of the source, m.
-        depth: of the source, m, positive down.
-        volume_change: m^3, positive for inflation.
-        poisson: Poisson's ratio.
-
-    Shape:
-        x, y (\*points) -> (B, \*points, 3)
-    """
-    x, y = _points(x, y)
-    e, n, d, volume = _columns(x, east, north, depth, volume_change)
-    relative = torch.stack([x - e, y - n, d.expand_as(x - e)], dim=-1)
-    cubed = relative.square().sum(-1, keepdim=True).pow(1.5)
-    return ((1 - poisson) / math.pi) * volume.unsqueeze(-1) * relative / cubed
 
 
 def okada(
@@ -98,16 +53,15 @@ def okada(
     Shape:
         x, y (\*points) -> (B, \*points, 3)
     """
-    x, y = _points(x, y)
-    e, n, d, strike_, dip_, long, wide, rake_, slip_, open_ = _columns(
+    x, y = points(x, y)
+    e, n, d, strike_, dip_, long, wide, rake_, slip_, open_ = columns(
         x, east, north, depth, strike, dip, length, width, rake, slip, opening
     )
-    azimuth, delta, rake_ = torch.deg2rad(strike_), torch.deg2rad(dip_), torch.deg2rad(rake_)
-    sin_s, cos_s = torch.sin(azimuth), torch.cos(azimuth)
+    delta, rake_ = torch.deg2rad(dip_), torch.deg2rad(rake_)
     # Okada's frame: first axis along strike, second horizontal and to its left (up the dip), origin
     # above the lower edge, whose depth is `bottom`.
-    along = (x - e) * sin_s + (y - n) * cos_s + long / 2
-    across = (y - n) * sin_s - (x - e) * cos_s + wide / 2 * torch.cos(delta)
+    along, across = to_strike(x - e, y - n, strike_)
+    along, across = along + long / 2, across + wide / 2 * torch.cos(delta)
     bottom = d + wide / 2 * torch.sin(delta)
     p = across * torch.cos(delta) + bottom * torch.sin(delta)
     q = across * torch.sin(delta) - bottom * torch.cos(delta)
@@ -117,7 +71,7 @@ def okada(
     total = f(along, p) - f(along, p - wide) - f(along - long, p) + f(along - long, p - wide)
     total = total / (2 * math.pi)
     u_along, u_left, u_up = total.unbind(-1)
-    return torch.stack([u_along * sin_s - u_left * cos_s, u_along * cos_s + u_left * sin_s, u_up], dim=-1)
+    return torch.stack([*from_strike(u_along, u_left, strike_), u_up], dim=-1)
 
 
 def _corner(
@@ -192,17 +146,3 @@ def _corner(
         ],
         dim=-1,
     )
-
-
-def _points(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    x, y = x.to(torch.float64), y.to(torch.float64)
-    return x + torch.zeros_like(y), y + torch.zeros_like(x)
-
-
-def _columns(points: Tensor, *parameters: Parameter) -> list[Tensor]:
-    r"""Parameters as (B, 1, ..., 1), so that they broadcast against the points to (B, \*points)."""
-    flat = [
-        torch.as_tensor(value, dtype=torch.float64, device=points.device).reshape(-1) for value in parameters
-    ]
-    count = max(len(value) for value in flat)
-    return [value.expand(count).reshape(-1, *(1,) * points.ndim) for value in flat]

@@ -1,0 +1,172 @@
+"""From plans to pixels: the fields of many stacks at once, composed to scenes with their whole truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ssl_insar.geometry import WAVELENGTHS
+from ssl_insar.synth import atmosphere
+from ssl_insar.synth.background import Backgrounds
+from ssl_insar.synth.detectability import deformation_mask, gls_snr, variance_ratio
+from ssl_insar.synth.imaging import image_ground
+from ssl_insar.synth.land import heights
+from ssl_insar.synth.layout import Layout
+from ssl_insar.synth.motion import Motion, move
+from ssl_insar.synth.plan import Plan
+from ssl_insar.synth.preset import Preset
+from ssl_insar.synth.scene import Scene, compose
+from ssl_insar.synth.turbulence import HANSSEN, PowerLaw
+from ssl_insar.synth.unwrapping import unwrapping_errors
+
+_LEAST_RMS = 1e-3
+"""rad; of scenes without atmosphere the ratio to it is still a number."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Interferograms of some stacks, N in all, and all that is known of them.
+
+    Attributes:
+        plans: of the stacks, S.
+        stack: stack of each interferogram, (N,).
+        pairs: (reference, secondary) acquisition of each within its stack.
+        scene: the interferograms.
+        height: of the ground of each stack, m, (S, H, W).
+        motion: displacement by source.
+        mask: where an interferogram deforms, (N, H, W).
+        snr: see `ssl_insar.synth.detectability.gls_snr`, (N,); 0 where nothing deforms.
+        variance_ratio: (N,); NaN where nothing deforms, and on real backgrounds.
+        backgrounds: row of the real interferogram that each was made of, (N,), or None.
+    """
+
+    plans: Sequence[Plan]
+    stack: Tensor
+    pairs: list[tuple[int, int]]
+    scene: Scene
+    height: Tensor
+    motion: Motion
+    mask: Tensor
+    snr: Tensor
+    variance_ratio: Tensor
+    backgrounds: NDArray[np.int64] | None
+
+
+def render(
+    plans: Sequence[Plan],
+    preset: Preset,
+    size: int,
+    generator: torch.Generator,
+    backgrounds: Backgrounds | None = None,
+    seed: int = 0,
+) -> Simulated:
+    """Make the interferograms of some stacks.
+
+    Args:
+        plans: what was decided of each.
+        preset: the laws that are the same for all.
+        size: side of the scenes, px.
+        generator: source of randomness; its device is where the work is done.
+        backgrounds: real interferograms in place of simulated noise.
+        seed: of the choice among them.
+    """
+    spacing = (preset.geometry.spacing, preset.geometry.spacing)
+    layout = Layout(plans, size, spacing, WAVELENGTHS[preset.geometry.band], generator)
+    height = heights(layout)
+    motion = move(layout, height)
+    law = preset.noise.turbulence
+    spectrum = HANSSEN if law is None else PowerLaw(law.exponents, law.breaks, law.outer_scale)
+    if backgrounds is not None:
+        rows = np.concatenate(
+            [backgrounds.draw(len(p.pairs), np.random.default_rng([seed, 3, p.index])) for p in plans]
+        )
+        scene = backgrounds.inject(rows, motion.displacement, motion.other, layout.wavelength, generator)
+        rms = backgrounds.rms(rows, spacing, spectrum).to(height.device)
+    else:
+        rows = None
+        scene = _composed(layout, preset, height, motion)
+        rms = _without_plane(scene.noise).square().mean(dim=(-2, -1)).sqrt()
+    signal = motion.displacement * (-4 * math.pi / layout.wavelength)
+    mask = deformation_mask(motion.displacement)
+    ratio = variance_ratio(signal, scene.noise.to(signal), mask & scene.valid)
+    return Simulated(
+        plans,
+        layout.stack_of_pair,
+        [pair for plan in plans for pair in plan.pairs],
+        scene,
+        height,
+        motion,
+        mask,
+        gls_snr(signal, rms.clamp_min(_LEAST_RMS), spacing, spectrum),
+        # What a real background is made of is not known.
+        ratio if rows is None else torch.full_like(ratio, torch.nan),
+        rows,
+    )
+
+
+def _composed(layout: Layout, preset: Preset, height: Tensor, motion: Motion) -> Scene:
+    components = atmosphere.components(layout, preset, height)
+    if motion.other is not None:
+        components["other motion"] = motion.other * (-4 * math.pi / layout.wavelength)
+    imaging = image_ground(layout, height)
+    scene = compose(
+        displacement=motion.displacement,
+        components=components | imaging.components,
+        coherence=imaging.coherence,
+        valid=imaging.valid,
+        wavelength=layout.wavelength,
+        looks=layout.column("land.looks")[layout.stack_of_pair],
+        filter_exponent=_filter(layout, preset),
+        filter_radius=preset.filter.radius if preset.filter else 1.5,
+        rewrap=layout.column("rewrap")[layout.stack_of_pair],
+        generator=layout.generator,
+    )
+    return _finished(layout, preset, scene)
+
+
+def _filter(layout: Layout, preset: Preset) -> Tensor | None:
+    if preset.filter is None:
+        return None
+    return layout.column("land.filter_exponent")[layout.stack_of_pair]
+
+
+def _finished(layout: Layout, preset: Preset, scene: Scene) -> Scene:
+    """Corrupted pixels, and the errors of unwrapping."""
+    stack = layout.stack_of_pair
+    phasor, unwrapped = scene.phasor, scene.unwrapped
+    corrupted = layout.column("land.corrupted")[stack][:, None, None]
+    if bool(corrupted.any()):
+        drawn = torch.rand((2, *unwrapped.shape), generator=layout.generator, device=unwrapped.device)
+        hit = (drawn[0] < corrupted) & (phasor != 0)
+        shift = torch.where(hit, (2 * drawn[1] - 1) * math.pi, 0.0)
+        phasor, unwrapped = phasor * torch.polar(torch.ones_like(shift), shift), unwrapped + shift
+    if not preset.wrapped:
+        blobs = layout.column("land.unwrapping_blobs")[stack].long()
+        most = preset_area = float(layout.column("land.unwrapping_area").max())
+        if bool(blobs.any()) and preset_area > 0:
+            errors = unwrapping_errors(
+                scene.coherence.to(torch.float32),
+                blobs,
+                area=(min(0.01, most), most),
+                generator=layout.generator,
+            )
+            unwrapped = torch.where(phasor != 0, unwrapped + errors, 0.0)
+    return Scene(phasor, unwrapped, scene.displacement, scene.components, scene.coherence)
+
+
+def _without_plane(fields: Tensor) -> Tensor:
+    """Fields less the plane that fits them best. Shape: (N, H, W) -> the same."""
+    rows, cols = (
+        torch.linspace(-1, 1, side, dtype=fields.dtype, device=fields.device) for side in fields.shape[-2:]
+    )
+    rest = fields - fields.mean(dim=(-2, -1), keepdim=True)
+    # The axes are orthogonal, so each slope is found alone.
+    down = (rest * rows[:, None]).mean(dim=(-2, -1), keepdim=True) / rows.square().mean()
+    across = (rest * cols).mean(dim=(-2, -1), keepdim=True) / cols.square().mean()
+    return rest - down * rows[:, None] - across * cols
