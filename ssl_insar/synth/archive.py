@@ -74,7 +74,7 @@ def simulate_archive(
     preset = preset if isinstance(preset, Preset) else load_preset(preset)
     folder = Path(out)
     _check(preset, count, size, background, device)
-    quiet = _quiet(background, size)
+    quiet = _quiet(background, size, preset)
     _claim(folder, preset, size, seed, quiet)
     parts = finished(folder)
     held = _held(parts)
@@ -244,11 +244,11 @@ def _held(parts: dict[int, Any]) -> dict[int, _Chunk]:
     }
 
 
-def _quiet(background: Archive | str | Path | None, size: int) -> Backgrounds | None:
+def _quiet(background: Archive | str | Path | None, size: int, preset: Preset) -> Backgrounds | None:
     if background is None:
         return None
     archive = background if isinstance(background, Archive) else Archive.open(background)
-    return Backgrounds(archive, size)
+    return Backgrounds(archive, size, wrapped=preset.wrapped)
 
 
 def _check(preset: Preset, count: int, size: int, background: object, device: str) -> None:
@@ -261,8 +261,6 @@ def _check(preset: Preset, count: int, size: int, background: object, device: st
             f"preset {preset.name}: is made on real quiet interferograms; give an archive of them with "
             "--background"
         )
-    if background is not None and not preset.wrapped:
-        raise UserError(f"preset {preset.name}: is unwrapped, and backgrounds are wrapped phase")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ssl_insar import phase as ph
 from ssl_insar.archive import Archive
 from ssl_insar.archive.catalogue import LABEL_PREFIX
 from ssl_insar.errors import UserError
@@ -23,6 +24,9 @@ LEAST_COHERENT = 0.5
 _LAG = 16
 """Pixels over which the roughness of a background is measured."""
 
+_CHANCE = 0.3
+"""Local coherence that noise alone exceeds once in a hundred pixels."""
+
 _RADIUS = 2.0
 """Standard deviation of the Gaussian that local coherence is estimated with, pixels."""
 
@@ -35,12 +39,15 @@ class Backgrounds:
         rows: which tiles.
     """
 
-    def __init__(self, archive: Archive, size: int, label: str = "deformation") -> None:
+    def __init__(
+        self, archive: Archive, size: int, *, wrapped: bool = True, label: str = "deformation"
+    ) -> None:
         """Choose the tiles.
 
         Args:
             archive: any, of tiles of the side of the scenes.
             size: side of the scenes, px.
+            wrapped: whether wrapped products are wanted; others need tiles that are unwrapped themselves.
             label: tiles that have a positive label of this name are left out.
 
         Raises:
@@ -54,12 +61,15 @@ class Backgrounds:
         quiet = (table["coherent_fraction"] >= LEAST_COHERENT).to_numpy(bool)
         if LABEL_PREFIX + label in table:
             quiet = quiet & ~(table[LABEL_PREFIX + label] == 1).fillna(False).to_numpy(bool)
+        if not wrapped:
+            quiet = quiet & ~table["wrapped"].to_numpy(bool)
         self.archive = archive
+        self._wrapped = wrapped
         self.rows: NDArray[np.int64] = np.flatnonzero(quiet)
         if not len(self.rows):
             raise UserError(
-                f"{archive.path}: holds no tile without '{label}' that is coherent in {LEAST_COHERENT:.0%} "
-                "of its area"
+                f"{archive.path}: holds no {'' if wrapped else 'unwrapped '}tile without '{label}' that is "
+                f"coherent in {LEAST_COHERENT:.0%} of its area"
             )
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -94,7 +104,11 @@ class Backgrounds:
         phase = torch.where(lost, drawn, signal.to(torch.float32))
         phasor = background * torch.polar(torch.ones_like(phase), phase)
         coherence = mean_phasor(background, _RADIUS).abs() * ~lost
-        return Scene(phasor, torch.angle(phasor), displacement, {}, coherence)
+        whole = torch.angle(phasor)
+        if not self._wrapped:
+            below = torch.from_numpy(ph.decode(self.archive.unwrapped(rows))).to(phase)
+            whole = below + (total * (-4 * math.pi / wavelength)).to(torch.float32)
+        return Scene(phasor, whole, displacement, {}, coherence)
 
     def rms(self, rows: NDArray[np.int64], spacing: tuple[float, float], law: PowerLaw) -> Tensor:
         """RMS of the atmosphere in backgrounds, rad, from how the phase decorrelates with distance.
@@ -111,6 +125,19 @@ class Backgrounds:
         measured = _structure(z, _LAG) - _structure(z, 1)
         unit = _law_structure(law, shape, spacing, _LAG) - _law_structure(law, shape, spacing, 1)
         return (measured.clamp_min(0) / unit).sqrt()
+
+
+def phasor_information(coherence: Tensor) -> Tensor:
+    """Inverse variance of the phase of a pixel, 1/rad^2, from the local coherence of the phasor.
+
+    Of Gaussian phase noise the mean phasor has the length exp(-variance / 2). Noise alone reaches some
+    length by chance: below `_CHANCE` there is no information.
+
+    Shape:
+        any -> the same
+    """
+    variance = -2 * coherence.clamp(_CHANCE, 1 - 1e-4).log()
+    return torch.where(coherence > _CHANCE, 1 / variance, 0.0)
 
 
 def _structure(z: Tensor, lag: int) -> Tensor:

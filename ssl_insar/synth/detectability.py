@@ -14,6 +14,11 @@ from ssl_insar.synth.turbulence import HANSSEN, PowerLaw
 _CELLS = 28
 """Signal and covariance are compared on a grid of so many cells a side: deformation is smoother."""
 
+_AT_ONCE = 8
+"""Scenes whose covariances are in memory together."""
+
+_LEAST_INFORMATION = 1e-6
+
 MASK_SHARE = 0.25
 """A pixel belongs to the deformation where it moves by this share of the peak or more."""
 
@@ -21,34 +26,63 @@ MASK_SHARE = 0.25
 def gls_snr(
     signal: Tensor,
     rms: Tensor,
+    information: Tensor,
     spacing: tuple[float, float],
     law: PowerLaw = HANSSEN,
-    *,
-    white: Tensor | float = 0.02,
 ) -> Tensor:
     r"""Signal-to-noise ratio of the optimal linear detector, a plane removed.
 
-    Generalised least squares with nuisance parameters for offset and ramp:
-    :math:`\mathrm{SNR}^2 = s^T C^{-1} s` in the space orthogonal to them, C the covariance of turbulence.
-    Five is where a label is worth keeping.
+    Generalised least squares with nuisance parameters for offset and ramp, A their columns:
+    :math:`\mathrm{SNR}^2 = s^T C^{-1} s - s^T C^{-1} A (A^T C^{-1} A)^{-1} A^T C^{-1} s`, C the covariance
+    of turbulence plus the variance of decorrelation, which is independent from pixel to pixel. Five is where
+    a label is worth keeping.
 
     Args:
         signal: unwrapped phase of the deformation, rad.
         rms: of the atmosphere over the scene, rad.
+        information: inverse variance of the decorrelation of each pixel, 1/rad^2, see `phase_information`;
+            0 where there is no data.
         spacing: of the pixels (north-south, east-west), m.
         law: spectrum of the atmosphere.
-        white: variance of uncorrelated noise in a cell of the grid, rad^2.
 
     Shape:
-        (N, H, W), (N,) -> (N,)
+        (N, H, W), (N,), (N, H, W) -> (N,)
     """
+    found = torch.zeros(len(signal), dtype=torch.float64, device=signal.device)
+    moves = torch.nonzero(signal.flatten(1).any(1))[:, 0]
     shape = (int(signal.shape[-2]), int(signal.shape[-1]))
-    basis, variances = _modes(shape, spacing, law)
-    coarse = avg_pool2d(signal.to(torch.float64).unsqueeze(1), _cell(shape)).flatten(1).cpu()
-    amplitudes = coarse @ basis
-    noise = rms.cpu().to(torch.float64).reshape(-1, 1).square() * variances
-    noise = noise + torch.as_tensor(white, dtype=torch.float64).reshape(-1, 1)
-    return (amplitudes.square() / noise).sum(dim=1).sqrt().to(signal.device)
+    screen, plane = _screen(shape, spacing, law)
+    screen, plane = screen.to(signal.device), plane.to(signal.device)
+    for rows in torch.split(moves, _AT_ONCE):
+        weight = information[rows].to(torch.float64).unsqueeze(1)
+        known = avg_pool2d(weight, _cell(shape), divisor_override=1).flatten(1)
+        total = avg_pool2d(weight * signal[rows].unsqueeze(1), _cell(shape), divisor_override=1).flatten(1)
+        # A cell without information has a variance beyond all others.
+        known = known.clamp_min(_LEAST_INFORMATION)
+        covariance_ = rms[rows].to(torch.float64).square()[:, None, None] * screen
+        covariance_ = covariance_ + torch.diag_embed(1 / known)
+        right = torch.cat([(total / known).unsqueeze(2), plane.expand(len(rows), -1, -1)], dim=2)
+        solved = torch.cholesky_solve(right, torch.linalg.cholesky(covariance_))
+        products = right.mT @ solved
+        across = products[:, :1, 1:]
+        nuisance = across @ torch.linalg.solve(products[:, 1:, 1:], across.mT)
+        found[rows] = (products[:, 0, 0] - nuisance[:, 0, 0]).clamp_min(0).sqrt()
+    return found
+
+
+def phase_information(coherence: Tensor, looks: Tensor | float, valid: Tensor) -> Tensor:
+    """Inverse variance of the phase of L looks, by the bound of Cramer and Rao: 2 L g^2 / (1 - g^2).
+
+    Args:
+        coherence: in [0, 1].
+        looks: L, broadcastable to it.
+        valid: where there is data.
+
+    Shape:
+        -> 1/rad^2, that of the coherence; 0 where there is no data
+    """
+    squared = coherence.square().clamp(max=1 - 1e-4)
+    return torch.where(valid, 2 * looks * squared / (1 - squared), 0.0)
 
 
 def variance_ratio(signal: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
@@ -89,11 +123,11 @@ def _cell(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=16)
-def _modes(shape: tuple[int, int], spacing: tuple[float, float], law: PowerLaw) -> tuple[Tensor, Tensor]:
-    """Orthonormal modes of the atmosphere without mean and plane, and their variances at an RMS of 1.
+def _screen(shape: tuple[int, int], spacing: tuple[float, float], law: PowerLaw) -> tuple[Tensor, Tensor]:
+    """Covariance of an atmosphere of RMS 1 between cells, and the columns of offset and ramp.
 
     Shape:
-        -> (cells, cells - 3), (cells - 3,)
+        -> (cells, cells), (cells, 3)
     """
     cell = _cell(shape)
     averaged = covariance(law, shape, spacing, cell)
@@ -101,9 +135,6 @@ def _modes(shape: tuple[int, int], spacing: tuple[float, float], law: PowerLaw) 
     row, col = (axis.flatten() for axis in torch.meshgrid(rows, cols, indexing="ij"))
     matrix = averaged[(row[:, None] - row).abs(), (col[:, None] - col).abs()]
     # What `standardise` does to a field: its mean goes, and its variance over the scene becomes 1.
-    cells = len(row)
     matrix = matrix / variance_within(covariance(law, shape, spacing), shape)
-    plane = torch.stack([torch.ones(cells, dtype=torch.float64), row.double(), col.double()], dim=1)
-    orthogonal = torch.linalg.qr(plane, mode="complete").Q[:, 3:]
-    variances, vectors = torch.linalg.eigh(orthogonal.T @ matrix @ orthogonal)
-    return orthogonal @ vectors, variances.clamp_min(0)
+    plane = torch.stack([torch.ones(len(row)), row / shape[0] - 0.5, col / shape[1] - 0.5], dim=1)
+    return matrix, plane.to(torch.float64)

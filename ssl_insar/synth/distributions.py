@@ -60,13 +60,19 @@ class Choice(_Law):
     choice: Annotated[tuple[Value, ...], Field(min_length=1)]
 
 
-Law: TypeAlias = Uniform | LogUniform | Normal | Laplace | Choice
+class Mixture(_Law):
+    """One of several laws, by weight: ``{mixture: [{weight: 0.3, of: 0.0}, {weight: 0.7, of: ...}]}``."""
+
+    mixture: Annotated[tuple[Component, ...], Field(min_length=1)]
+
+
 _LAWS: dict[str, type[_Law]] = {
     "uniform": Uniform,
     "log_uniform": LogUniform,
     "normal": Normal,
     "laplace": Laplace,
     "choice": Choice,
+    "mixture": Mixture,
 }
 
 
@@ -85,7 +91,8 @@ Quantity: TypeAlias = Annotated[
     | Annotated[LogUniform, Tag("log_uniform")]
     | Annotated[Normal, Tag("normal")]
     | Annotated[Laplace, Tag("laplace")]
-    | Annotated[Choice, Tag("choice")],
+    | Annotated[Choice, Tag("choice")]
+    | Annotated[Mixture, Tag("mixture")],
     Discriminator(
         _kind,
         custom_error_type="quantity",
@@ -94,6 +101,19 @@ Quantity: TypeAlias = Annotated[
     ),
 ]
 """What a preset may write where a number is wanted."""
+
+
+class Component(BaseModel):
+    """A part of a `Mixture`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: Annotated[float, Field(gt=0)]
+    of: Quantity
+
+
+Law: TypeAlias = Uniform | LogUniform | Normal | Laplace | Choice | Mixture
+Mixture.model_rebuild()
 
 
 def draw(quantity: float | Law, rng: np.random.Generator) -> float:
@@ -118,4 +138,7 @@ def _drawn(quantity: float | Law, rng: np.random.Generator) -> Any:
             return rng.laplace(location, scale)
         case Choice(choice=options):
             return options[rng.integers(len(options))]
+        case Mixture(mixture=parts):
+            weights = np.array([part.weight for part in parts])
+            return draw(parts[rng.choice(len(parts), p=weights / weights.sum())].of, rng)
     return quantity

@@ -91,7 +91,8 @@ class Land:
     bias: float
     white: float
     decorrelates: bool
-    filter_exponent: float | None
+    filter_exponent: float
+    resampling: float
     water_masked: bool
     layover_shadow: bool
     incoherent_area: float
@@ -284,7 +285,8 @@ def _land(preset: Preset, present: dict[str, bool], extent: float, rng: np.rando
         bias=draw(ground.bias, rng) if ground else 0.0,
         white=draw(ground.white, rng) if ground else 0.0,
         decorrelates=present.get("decorrelation", False),
-        filter_exponent=draw(preset.filter.exponent, rng) if preset.filter else None,
+        filter_exponent=_filter(preset, rng),
+        resampling=_share(draw(preset.resampling, rng)),
         water_masked=bool(rng.random() < masks.water_masked),
         layover_shadow=bool(rng.random() < masks.layover_shadow),
         incoherent_area=draw(masks.incoherent_area, rng) if rng.random() < masks.incoherent else 0.0,
@@ -300,6 +302,13 @@ def _land(preset: Preset, present: dict[str, bool], extent: float, rng: np.rando
         unwrapping_blobs=round(draw(preset.unwrapping.blobs, rng)) if unwrapping else 0,
         unwrapping_area=draw(preset.unwrapping.area, rng),
     )
+
+
+def _filter(preset: Preset, rng: np.random.Generator) -> float:
+    """Exponent of the filter; infinite where there is none, which then takes no pixel."""
+    if preset.filter is None or rng.random() >= preset.filter.probability:
+        return math.inf
+    return draw(preset.filter.exponent, rng)
 
 
 def _share(value: float) -> float:

@@ -169,8 +169,8 @@ class Decorrelation(_Noise):
     white: Quantity = Field(0.0, description="further white phase noise, rad")
 
 
-class Filter(_Part):
-    """Adaptive phase filter; see `ssl_insar.synth.filtering`."""
+class Filter(_Noise):
+    """Adaptive phase filter, in a share of the stacks; see `ssl_insar.synth.filtering`."""
 
     exponent: Quantity = 2.0
     radius: Annotated[float, Field(gt=0)] = 1.5
@@ -239,6 +239,7 @@ class Preset(_Part):
     deformation: Deformation = Deformation()
     noise: Noise = Noise()
     filter: Filter | None = None
+    resampling: Quantity = Field(0.0, description="px, by which a product was moved east-west, linearly")
     masks: Masks = Masks()
     unwrapping: Unwrapping = Unwrapping()
     keep: Keep = Keep()

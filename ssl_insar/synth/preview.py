@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ssl_insar.archive import Archive
 from ssl_insar.maps.contact_sheet import save_sheet
@@ -12,6 +13,8 @@ from ssl_insar.maps.contact_sheet import save_sheet
 
 def save_preview(archive: Archive, path: Path, most: int = 24) -> None:
     """Draw interferograms of a simulated archive into a PNG, each with its truth; half of them deform.
+
+    They are spread over the archive, for neighbours are of one stack.
 
     Args:
         archive: of `simulate_archive`.
@@ -21,7 +24,7 @@ def save_preview(archive: Archive, path: Path, most: int = 24) -> None:
     deforms = (archive.catalogue["label_deformation"] == 1).to_numpy(bool)
     positive, negative = np.flatnonzero(deforms), np.flatnonzero(~deforms)
     shown = min(len(positive), max(most // 2, most - len(negative)))
-    rows = [*positive[:shown].tolist(), *negative[: most - shown].tolist()]
+    rows = [*_spread(positive, shown), *_spread(negative, most - shown)]
     titles = []
     for _, tile in archive.catalogue.iloc[rows].iterrows():
         title = "no deformation"
@@ -31,3 +34,9 @@ def save_preview(archive: Archive, path: Path, most: int = 24) -> None:
             )
         titles.append(title)
     save_sheet(list(archive.phasors(rows)), titles, path)
+
+
+def _spread(rows: NDArray[np.int64], most: int) -> list[int]:
+    """Up to so many of the rows, evenly."""
+    which = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
+    return [int(row) for row in rows[which]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ssl_insar.geometry import WAVELENGTHS
 from ssl_insar.synth import atmosphere
-from ssl_insar.synth.background import Backgrounds
-from ssl_insar.synth.detectability import deformation_mask, gls_snr, variance_ratio
+from ssl_insar.synth.background import Backgrounds, phasor_information
+from ssl_insar.synth.detectability import deformation_mask, gls_snr, phase_information, variance_ratio
+from ssl_insar.synth.filtering import moved_east
 from ssl_insar.synth.imaging import image_ground
 from ssl_insar.synth.land import heights
 from ssl_insar.synth.layout import Layout
@@ -88,10 +89,13 @@ def render(
         )
         scene = backgrounds.inject(rows, motion.displacement, motion.other, layout.wavelength, generator)
         rms = backgrounds.rms(rows, spacing, spectrum).to(height.device)
+        information = phasor_information(scene.coherence)
     else:
         rows = None
         scene = _composed(layout, preset, height, motion)
         rms = _without_plane(scene.noise).square().mean(dim=(-2, -1)).sqrt()
+        looks = layout.column("land.looks")[layout.stack_of_pair][:, None, None]
+        information = phase_information(scene.coherence, looks, scene.valid)
     signal = motion.displacement * (-4 * math.pi / layout.wavelength)
     mask = deformation_mask(motion.displacement)
     ratio = variance_ratio(signal, scene.noise.to(signal), mask & scene.valid)
@@ -103,7 +107,7 @@ def render(
         height,
         motion,
         mask,
-        gls_snr(signal, rms.clamp_min(_LEAST_RMS), spacing, spectrum),
+        gls_snr(signal, rms.clamp_min(_LEAST_RMS), information, spacing, spectrum),
         # What a real background is made of is not known.
         ratio if rows is None else torch.full_like(ratio, torch.nan),
         rows,
@@ -113,7 +117,7 @@ def render(
 def _composed(layout: Layout, preset: Preset, height: Tensor, motion: Motion) -> Scene:
     components = atmosphere.components(layout, preset, height)
     if motion.other is not None:
-        components["other motion"] = motion.other * (-4 * math.pi / layout.wavelength)
+        components["other motion"] = (motion.other * (-4 * math.pi / layout.wavelength)).to(torch.float32)
     imaging = image_ground(layout, height)
     scene = compose(
         displacement=motion.displacement,
@@ -137,27 +141,27 @@ def _filter(layout: Layout, preset: Preset) -> Tensor | None:
 
 
 def _finished(layout: Layout, preset: Preset, scene: Scene) -> Scene:
-    """Corrupted pixels, and the errors of unwrapping."""
+    """Resampling, corrupted pixels, and the errors of unwrapping."""
     stack = layout.stack_of_pair
-    phasor, unwrapped = scene.phasor, scene.unwrapped
+    phasor, total = scene.phasor, scene.total
+    moved = layout.column("land.resampling")[stack]
+    if bool(moved.any()):
+        phasor = moved_east(phasor, moved)
     corrupted = layout.column("land.corrupted")[stack][:, None, None]
     if bool(corrupted.any()):
-        drawn = torch.rand((2, *unwrapped.shape), generator=layout.generator, device=unwrapped.device)
-        hit = (drawn[0] < corrupted) & (phasor != 0)
-        shift = torch.where(hit, (2 * drawn[1] - 1) * math.pi, 0.0)
-        phasor, unwrapped = phasor * torch.polar(torch.ones_like(shift), shift), unwrapped + shift
-    if not preset.wrapped:
-        blobs = layout.column("land.unwrapping_blobs")[stack].long()
-        most = preset_area = float(layout.column("land.unwrapping_area").max())
-        if bool(blobs.any()) and preset_area > 0:
-            errors = unwrapping_errors(
-                scene.coherence.to(torch.float32),
-                blobs,
-                area=(min(0.01, most), most),
-                generator=layout.generator,
-            )
-            unwrapped = torch.where(phasor != 0, unwrapped + errors, 0.0)
-    return Scene(phasor, unwrapped, scene.displacement, scene.components, scene.coherence)
+        drawn = torch.rand((2, *total.shape), generator=layout.generator, device=total.device)
+        shift = torch.where(drawn[0] < corrupted, (2 * drawn[1] - 1) * math.pi, 0.0)
+        phasor = phasor * torch.polar(torch.ones_like(shift), shift)
+    blobs = layout.column("land.unwrapping_blobs")[stack].long()
+    most = float(layout.column("land.unwrapping_area").max())
+    if not preset.wrapped and bool(blobs.any()) and most > 0:
+        total = total + unwrapping_errors(
+            scene.coherence.to(torch.float32),
+            blobs,
+            area=(min(0.01, most), most),
+            generator=layout.generator,
+        )
+    return replace(scene, phasor=phasor, total=total)
 
 
 def _without_plane(fields: Tensor) -> Tensor:

@@ -20,14 +20,14 @@ class Scene:
 
     Attributes:
         phasor: complex64, 0 where there is no data; positive phase = motion away.
-        unwrapped: rad, the same phase with its whole cycles; 0 where there is no data.
+        total: rad, unwrapped, of all but decorrelation and filter.
         displacement: along the line of sight, m, positive toward the satellite.
         components: what else the phase is made of, rad, by name.
         coherence: in [0, 1], as used: 0 where the fringes are too dense to be resolved.
     """
 
     phasor: Tensor
-    unwrapped: Tensor
+    total: Tensor
     displacement: Tensor
     components: dict[str, Tensor]
     coherence: Tensor
@@ -38,6 +38,13 @@ class Scene:
         return torch.angle(self.phasor)
 
     @property
+    def unwrapped(self) -> Tensor:
+        """The phase with its whole cycles, rad; 0 where there is no data."""
+        # What noise and filter changed is less than half a cycle: the rest is known.
+        changed = torch.angle(self.phasor * torch.polar(torch.ones_like(self.total), -self.total))
+        return torch.where(self.phasor != 0, self.total + changed, 0.0)
+
+    @property
     def valid(self) -> Tensor:
         """True where there is data."""
         return self.phasor != 0
@@ -45,7 +52,7 @@ class Scene:
     @property
     def noise(self) -> Tensor:
         """Sum of the components, rad: all but deformation and decorrelation."""
-        return sum(self.components.values(), start=torch.zeros_like(self.unwrapped))
+        return sum(self.components.values(), start=torch.zeros_like(self.total))
 
 
 def compose(
@@ -80,19 +87,17 @@ def compose(
     """
     factor = per_field(rewrap, displacement)
     coherence = coherence * ~aliased(displacement * factor, wavelength)
-    # Whole cycles go before float32, which has none to spare.
-    signal = displacement.to(torch.float64) * (-4 * math.pi / wavelength)
-    total = sum(components.values(), start=signal) * factor
-    spread = coherence.expand_as(total).to(torch.float32)
+    signal = displacement.to(torch.float64) * (factor * (-4 * math.pi / wavelength))
+    nothing = torch.zeros((), device=displacement.device)
+    rest = sum(components.values(), start=nothing) * factor.to(torch.float32)
+    spread = coherence.expand_as(signal + rest).to(torch.float32)
     noise = phase_noise(spread, per_field(looks, spread), generator=generator)
-    wrapped = total.remainder(2 * math.pi).to(torch.float32)
-    phasor = torch.polar(valid.to(torch.float32).expand_as(wrapped), wrapped + noise * factor.to(noise))
+    # Whole cycles go before float32, which has none to spare.
+    phase = signal.remainder(2 * math.pi).to(torch.float32) + rest + noise * factor.to(noise)
+    phasor = torch.polar(valid.to(torch.float32).expand_as(phase), phase)
     if filter_exponent is not None:
-        phasor = adaptive_filter(phasor, filter_radius, per_field(filter_exponent, wrapped))
-    # What noise and filter changed is less than half a cycle: the rest is known.
-    changed = torch.angle(phasor * torch.polar(torch.ones_like(wrapped), -wrapped))
-    unwrapped = torch.where(phasor != 0, total + changed, 0.0).to(torch.float32)
-    return Scene(phasor, unwrapped, displacement, dict(components), coherence)
+        phasor = adaptive_filter(phasor, filter_radius, per_field(filter_exponent, phase))
+    return Scene(phasor, signal.to(torch.float32) + rest, displacement, dict(components), coherence)
 
 
 def aliased(displacement: Tensor, wavelength: float) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -80,18 +81,30 @@ def power_law_fields(
         -> (count, H, W)
     """
     device = generator.device if generator is not None else torch.device("cpu")
+    amplitude = _amplitude(shape, spacing, law, device, dtype)
+    # The FFT of complex white noise has a real and an imaginary part that are independent fields.
+    pairs = (count + 1) // 2
+    noise = torch.randn((pairs, *amplitude.shape, 2), generator=generator, dtype=dtype, device=device)
+    noise *= amplitude.unsqueeze(-1)
+    twins = torch.fft.ifft2(torch.view_as_complex(noise))[:, : shape[0], : shape[1]]
+    return standardise(torch.cat([twins.real, twins.imag])[:count])
+
+
+@lru_cache(maxsize=8)
+def _amplitude(
+    shape: tuple[int, int],
+    spacing: tuple[float, float],
+    law: PowerLaw,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Tensor:
+    """Root of the density at each frequency of the padded domain; a third of the work of a few fields."""
     tall, wide = (fast_length(2 * side) for side in shape)
     rows = torch.fft.fftfreq(tall, spacing[0], dtype=torch.float64, device=device)
     cols = torch.fft.fftfreq(wide, spacing[1], dtype=torch.float64, device=device)
     amplitude = law.density(torch.hypot(rows[:, None], cols[None, :])).sqrt()
     # Float32 spectra over many decades are fine once the peak is 1.
-    amplitude = (amplitude / amplitude.max()).to(dtype)
-    # The FFT of complex white noise has a real and an imaginary part that are independent fields.
-    pairs = (count + 1) // 2
-    noise = torch.randn((pairs, tall, wide, 2), generator=generator, dtype=dtype, device=device)
-    twins = torch.fft.ifft2(torch.view_as_complex(noise) * amplitude)[:, : shape[0], : shape[1]]
-    fields = torch.cat([twins.real, twins.imag])[:count]
-    return standardise(fields)
+    return (amplitude / amplitude.max()).to(dtype)
 
 
 def smooth_fields(
@@ -149,8 +162,10 @@ def standardise(fields: Tensor) -> Tensor:
     Shape:
         (..., H, W) -> the same
     """
-    fields = fields - fields.mean(dim=(-2, -1), keepdim=True)
-    return fields / fields.square().mean(dim=(-2, -1), keepdim=True).sqrt().clamp_min(1e-30)
+    if not fields.numel():
+        return fields
+    variance, mean = torch.var_mean(fields, dim=(-2, -1), keepdim=True, correction=0)
+    return (fields - mean).div_(variance.sqrt_().clamp_min_(1e-30))
 
 
 def turbulence(

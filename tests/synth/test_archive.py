@@ -186,6 +186,18 @@ class TestBackground:
         assert table["truth_variance_ratio"].isna().all()
         assert table["truth_snr"].between(1, 200).all()
 
+    def test_unwrapped_backgrounds_keep_their_cycles(self, tmp_path: Path) -> None:
+        ramp = preset(noise={"ramp": {"fringes": 4.0}}, wrapped=False)
+        quiet = simulate(ramp, tmp_path / "quiet", count=6)
+        law = preset(deformation={"share": 1.0, "sources": MOGI, "peak": 0.2}, wrapped=False)
+        made = simulate(law, tmp_path / "a", count=6, background=quiet)
+        rows = [quiet.position(name) for name in made.catalogue["truth_background"]]
+        moved = ph.decode(made.unwrapped(range(6))) - ph.decode(quiet.unwrapped(rows))
+        moved -= moved.max(axis=(1, 2), keepdims=True)
+        # Its farthest corners move a little, too.
+        expected = 0.2 * 4 * np.pi / WAVELENGTHS["C"]
+        np.testing.assert_allclose(-moved.min(axis=(1, 2)), expected, rtol=0.15)
+
     def test_the_rms_of_a_background_is_measured(self, tmp_path: Path) -> None:
         import torch
 
@@ -206,7 +218,7 @@ class TestBackground:
         with pytest.raises(UserError, match=f"--size {SIZE}"):
             simulate_archive(law, tmp_path / "a", count=4, size=64, background=simulated, progress=False)
         unwrapped = law.model_copy(update={"wrapped": False})
-        with pytest.raises(UserError, match="wrapped phase"):
+        with pytest.raises(UserError, match="holds no unwrapped tile"):
             simulate(unwrapped, tmp_path / "a", background=simulated)
 
 
