@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from ssl_insar.archive import Archive
@@ -50,7 +51,10 @@ Examples:
     help="Archive of real interferograms: its quiet, coherent tiles stand in for simulated noise.",
 )
 @click.option(
-    "--preview", metavar="PNG", type=click.Path(path_type=Path), help=f"Draw the first {_SHOWN} of them."
+    "--preview",
+    metavar="PNG",
+    type=click.Path(path_type=Path),
+    help=f"Draw {_SHOWN} of them, half of which deform.",
 )
 @click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, cuda:1.")
 @click.option(
@@ -88,11 +92,17 @@ def command(
         return
     if folder is None:
         raise UserError("--out: name the folder to write to, or give --list")
+    given = {
+        name
+        for name in ("preset", "background", "preview", "volcanoes")
+        if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+    }
+    useless = given & ({"preset", "background", "preview"} if files else {"volcanoes"})
+    if useless:
+        raise UserError(f"--{min(useless)}: goes {'not' if files else 'only'} with --files")
     if files:
         from ssl_insar.synth.collection import LABELS, simulate_collection
 
-        if background or preview:
-            raise UserError("--files: goes with neither --background nor --preview")
         simulate_collection(folder, count=count, size=size, volcanoes=volcanoes, seed=seed, device=device)
         click.echo(f"{count} interferograms in {folder}, labels in {folder / LABELS}")
         return
@@ -105,7 +115,7 @@ def command(
     except KeyboardInterrupt:
         # Not passed on as it is: click would drop the message.
         raise click.Abort("stopped; the same command goes on") from None
-    _tell(archive)
+    _tell(archive, count)
     if preview:
         from ssl_insar.synth.preview import save_preview
 
@@ -122,12 +132,14 @@ def _list() -> None:
         click.echo(f"{name}\n  {' '.join(preset.source.split())}\n  {kinds}; {preset.background} noise")
 
 
-def _tell(archive: Archive) -> None:
+def _tell(archive: Archive, count: int) -> None:
     table = archive.catalogue
     positive = table[table["label_deformation"] == 1]
     click.echo(f"{archive.path}: {len(table):,} interferograms, {len(positive):,} deform")
     for kind, number in positive["label_source"].value_counts().items():
         click.echo(f"  {number:7,}  {kind}")
+    if len(table) > count:
+        click.echo(f"  more than the {count:,} asked for: they were there before")
     if len(positive):
         low, middle, high = positive["truth_snr"].quantile([0.1, 0.5, 0.9])
         weak = (positive["truth_snr"] < 5).mean()

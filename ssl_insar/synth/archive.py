@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ssl_insar import phase as ph
 from ssl_insar.archive import Archive, store
 from ssl_insar.archive.cutting import Cut, cut_strip
 from ssl_insar.archive.publish import merged, publish
@@ -28,14 +27,20 @@ from ssl_insar.synth.background import Backgrounds
 from ssl_insar.synth.plan import Plan, plan_stack
 from ssl_insar.synth.preset import Preset, load_preset
 from ssl_insar.synth.render import Simulated, render
-from ssl_insar.synth.truth import LEAST_MOTION, peaks, truth
+from ssl_insar.synth.truth import truth
 
 SETTINGS = "settings.json"
 _CHUNK = 32
 """Interferograms computed together. Fixed, because the noise depends on it."""
 
-_FEWEST_KEPT = 0.01
-"""A preset whose rules keep fewer of its scenes than that never comes to an end."""
+_FEWEST_KEPT = 0.02
+"""A preset whose rules keep fewer of the scenes that deform than that is not what its user wants."""
+
+_REHEARSED = 100
+"""Stacks planned before the work begins."""
+
+LAWS = 1
+"""Raised whenever the same seed would give other interferograms, so that no archive mixes the two."""
 
 
 def simulate_archive(
@@ -73,29 +78,24 @@ def simulate_archive(
     """
     preset = preset if isinstance(preset, Preset) else load_preset(preset)
     folder = Path(out)
-    _check(preset, count, size, background, device)
+    _check(preset, count, size, seed, background, device)
     quiet = _quiet(background, size, preset)
-    _claim(folder, preset, size, seed, quiet)
+    scenes = _Scenes(preset, size, seed, quiet, device)
+    scenes.rehearse()
+    _claim(folder, preset, size, seed, quiet, device)
     parts = finished(folder)
     held = _held(parts)
     writer = ShardWriter(folder, parts)
-    scenes = _Scenes(preset, size, seed, quiet, device)
-    total = number = drawn = 0
+    total = number = 0
     with bar(count, "simulate", "scene", shown=progress) as progress_bar:
         try:
             while total < count:
                 if number not in held or (held[number].incomplete and total + held[number].tiles < count):
-                    cut, kept, looked = scenes.chunk(number, count - total)
-                    drawn += looked
+                    cut, kept = scenes.chunk(number, count - total)
                     if cut is not None:
                         writer.add(Path(cut.rows[0]["source"]), cut, kept)
                         total += len(cut.rows)
                         progress_bar.update(len(cut.rows))
-                    elif drawn * _FEWEST_KEPT > total + 1:
-                        raise UserError(
-                            f"preset {preset.name}: its rules (keep) left {total} of {drawn} scenes; "
-                            "relax them"
-                        )
                 else:
                     total += held[number].tiles
                     progress_bar.update(held[number].tiles)
@@ -135,29 +135,60 @@ class _Scenes:
         self._backgrounds, self._device = backgrounds, device
         stack = plan_stack(preset, 0, seed, size)
         self._stacks = max(1, _CHUNK // len(stack.pairs))
+        self._deforming = self._left = 0
 
-    def chunk(self, number: int, most: int) -> tuple[Cut | None, int, int]:
+    def rehearse(self) -> None:
+        """Plan many stacks and make one, so that a preset of impossible numbers fails before the work.
+
+        Raises:
+            UserError: it does.
+        """
+        for index in range(_REHEARSED):
+            plan_stack(self._preset, index, self._seed, self._size)
+        self._render([plan_stack(self._preset, 0, self._seed, self._size)], 0)
+
+    def chunk(self, number: int, most: int) -> tuple[Cut | None, int]:
         """Tiles of a chunk that the preset's rules keep, at most so many.
 
         Returns:
-            the tiles, how many there would be without the bound, and how many were looked at.
+            the tiles, and how many there would be without the bound.
+
+        Raises:
+            UserError: the rules keep hardly any that deforms.
         """
         first = number * self._stacks
         plans = [
             plan_stack(self._preset, index, self._seed, self._size)
             for index in range(first, first + self._stacks)
         ]
-        state = np.random.SeedSequence([self._seed, 2, number]).generate_state(1, np.uint64)[0]
-        generator = torch.Generator(self._device).manual_seed(int(state >> np.uint64(1)))
-        made = render(plans, self._preset, self._size, generator, self._backgrounds, self._seed)
+        made = self._render(plans, number)
         kept = np.flatnonzero(_kept(made, self._preset))
+        self._count(made, kept)
         cuts = [self._cut(made, row, number) for row in kept[:most].tolist()]
         full = [cut for cut in cuts if cut is not None]
         if not full:
-            return None, len(kept), len(made.pairs)
+            return None, len(kept)
         rows = [row | {"source_size": len(full)} for cut in full for row in cut.rows]
         layers = {name: np.concatenate([cut.layers[name] for cut in full]) for name in full[0].layers}
-        return Cut(rows, layers), len(kept), len(made.pairs)
+        return Cut(rows, layers), len(kept)
+
+    def _render(self, plans: list[Plan], number: int) -> Simulated:
+        state = np.random.SeedSequence([self._seed, 2, number]).generate_state(1, np.uint64)[0]
+        generator = torch.Generator(self._device).manual_seed(int(state >> np.uint64(1)))
+        try:
+            return render(plans, self._preset, self._size, generator, self._backgrounds, self._seed)
+        except ValueError as error:
+            raise UserError(f"preset {self._preset.name}: {error}") from error
+
+    def _count(self, made: Simulated, kept: NDArray[np.int64]) -> None:
+        deforms = made.deforms.cpu().numpy()
+        self._deforming += int(deforms.sum())
+        self._left += int(deforms[kept].sum())
+        if self._deforming * _FEWEST_KEPT > self._left + 1:
+            raise UserError(
+                f"preset {self._preset.name}: its rules (keep) left {self._left} of {self._deforming} scenes "
+                "that deform; relax them"
+            )
 
     def _cut(self, made: Simulated, row: int, number: int) -> Cut | None:
         """One interferogram encoded, with its row of the catalogue."""
@@ -214,8 +245,14 @@ class _Scenes:
             reference_date=plan.dates[reference],
             secondary_date=plan.dates[secondary],
             los=np.array(plan.los),
-            volcano=f"{self._preset.name}_{plan.index:06d}",
+            volcano=self._place(made, row, plan),
         )
+
+    def _place(self, made: Simulated, row: int, plan: Plan) -> str:
+        """What groups tiles: the stack, or the place that the background is of."""
+        if self._backgrounds is None or made.backgrounds is None:
+            return f"{self._preset.name}_{plan.index:06d}"
+        return str(self._backgrounds.places[int(made.backgrounds[row])])
 
 
 def _array(field: torch.Tensor) -> NDArray[np.float32]:
@@ -225,11 +262,10 @@ def _array(field: torch.Tensor) -> NDArray[np.float32]:
 
 def _kept(made: Simulated, preset: Preset) -> NDArray[np.bool_]:
     """Scenes that satisfy the preset's rules; those that do not deform always do."""
-    deforms = peaks(made).abs() >= LEAST_MOTION
     good = made.snr >= preset.keep.snr
     if preset.keep.variance_ratio > 0:
         good &= made.variance_ratio >= preset.keep.variance_ratio
-    kept: NDArray[np.bool_] = (~deforms | good).cpu().numpy()
+    kept: NDArray[np.bool_] = (~made.deforms | good).cpu().numpy()
     return kept
 
 
@@ -248,12 +284,18 @@ def _quiet(background: Archive | str | Path | None, size: int, preset: Preset) -
     if background is None:
         return None
     archive = background if isinstance(background, Archive) else Archive.open(background)
-    return Backgrounds(archive, size, wrapped=preset.wrapped)
+    if preset.deformation.rewrap != 1:
+        raise UserError(f"preset {preset.name}: rewraps, which real backgrounds cannot be")
+    quiet = Backgrounds(archive, size, wrapped=preset.wrapped)
+    quiet.check_fits(WAVELENGTHS[preset.geometry.band], preset.geometry.spacing)
+    return quiet
 
 
-def _check(preset: Preset, count: int, size: int, background: object, device: str) -> None:
+def _check(preset: Preset, count: int, size: int, seed: int, background: object, device: str) -> None:
     if count < 1:
         raise UserError(f"--count {count}: must be 1 or more")
+    if seed < 0:
+        raise UserError(f"--seed {seed}: must be 0 or more")
     if size < 32:
         raise UserError(f"--size {size}: a scene needs 32 px or more")
     if preset.background == "real" and background is None:
@@ -267,7 +309,9 @@ def _check(preset: Preset, count: int, size: int, background: object, device: st
         raise UserError(f"device {device!r} cannot be used here; try cpu") from error
 
 
-def _claim(folder: Path, preset: Preset, size: int, seed: int, quiet: Backgrounds | None) -> None:
+def _claim(
+    folder: Path, preset: Preset, size: int, seed: int, quiet: Backgrounds | None, device: str
+) -> None:
     """Take an empty folder, or one begun with the same settings."""
     settings = {
         "preset": preset.name,
@@ -275,7 +319,8 @@ def _claim(folder: Path, preset: Preset, size: int, seed: int, quiet: Background
         "size": size,
         "seed": seed,
         "background": quiet.archive.digest if quiet else None,
-        "phase": ph.STEPS_PER_CYCLE,
+        "laws": LAWS,
+        "device": torch.device(device).type,
     }
     path = folder / store.PARTS / SETTINGS
     if folder.exists() and not folder.is_dir():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
+from ssl_insar.synth.detectability import Atmosphere
 from ssl_insar.synth.exponential import exponential_fields
 from ssl_insar.synth.ionosphere import ionospheric_phase
 from ssl_insar.synth.layout import Layout
@@ -87,6 +89,46 @@ def components(layout: Layout, preset: Preset, height: Tensor) -> dict[str, Tens
     offset = layout.column("offset", "orbits")[:, None, None]
     found["offset"] = offset.expand(-1, *layout.shape)
     return found
+
+
+def expected(layout: Layout, law: PowerLaw, found: Mapping[str, Tensor]) -> Atmosphere:
+    """What the atmosphere of each interferogram was drawn from, as far as it is turbulence.
+
+    All other components together, their plane removed, count as turbulence of the same spectrum.
+
+    Args:
+        layout: of the batch.
+        law: spectrum of the turbulence.
+        found: the components.
+    """
+    reference, secondary = layout.pairs
+
+    def both(name: str) -> Tensor:
+        column = layout.column(name, "weather")
+        return torch.stack([column[reference], column[secondary]], dim=1)
+
+    rest = [field for name, field in found.items() if name not in _OF_THEIR_OWN]
+    other = torch.zeros(len(reference), device=reference.device)
+    if rest:
+        other = _without_plane(sum(rest[1:], start=rest[0])).square().mean(dim=(-2, -1))
+    rms = (both("turbulence").square().sum(1) + other).sqrt()
+    return Atmosphere(layout.spacing, law, rms, both("exponential"), both("length"))
+
+
+_OF_THEIR_OWN = ("turbulence", "exponential", "ramp", "offset", "white", "other motion")
+"""Components that `expected` counts in another way, or whose plane goes anyway."""
+
+
+def _without_plane(fields: Tensor) -> Tensor:
+    """Fields less the plane that fits them best. Shape: (N, H, W) -> the same."""
+    rows, cols = (
+        torch.linspace(-1, 1, side, dtype=fields.dtype, device=fields.device) for side in fields.shape[-2:]
+    )
+    rest = fields - fields.mean(dim=(-2, -1), keepdim=True)
+    # The axes are orthogonal, so each slope is found alone.
+    down = (rest * rows[:, None]).mean(dim=(-2, -1), keepdim=True) / rows.square().mean()
+    across = (rest * cols).mean(dim=(-2, -1), keepdim=True) / cols.square().mean()
+    return rest - down * rows[:, None] - across * cols
 
 
 def _stratified(layout: Layout, law: Stratified, height: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ssl_insar import phase as ph
 from ssl_insar.archive import Archive
 from ssl_insar.archive.catalogue import LABEL_PREFIX
+from ssl_insar.archive.groups import groups_of
 from ssl_insar.errors import UserError
 from ssl_insar.synth.covariance import covariance, variance_within
 from ssl_insar.synth.filtering import mean_phasor
@@ -37,6 +38,7 @@ class Backgrounds:
     Attributes:
         archive: where they are from.
         rows: which tiles.
+        places: group of each tile of the archive, see `ssl_insar.archive.groups`.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Backgrounds:
             quiet = quiet & ~table["wrapped"].to_numpy(bool)
         self.archive = archive
         self._wrapped = wrapped
+        self.places = groups_of(table)
         self.rows: NDArray[np.int64] = np.flatnonzero(quiet)
         if not len(self.rows):
             raise UserError(
@@ -72,9 +75,26 @@ class Backgrounds:
                 f"coherent in {LEAST_COHERENT:.0%} of its area"
             )
 
+    def check_fits(self, wavelength: float, spacing: float) -> None:
+        """Refuse tiles of another radar or pixel spacing than the preset's, as far as they tell.
+
+        Raises:
+            UserError: they differ by more than a fifth.
+        """
+        for name, wanted, unit in (("wavelength", wavelength, "m"), ("spacing", spacing, "m")):
+            told = self.archive.catalogue[name].iloc[self.rows].dropna()
+            if len(told) and not 0.8 < told.median() / wanted < 1.25:
+                raise UserError(
+                    f"{self.archive.path}: its tiles have a {name} of {told.median():g} {unit}, the preset "
+                    f"{wanted:g} {unit}; change the preset's geometry or take another archive"
+                )
+
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Rows of the archive, with repetition, (count,)."""
-        return self.rows[rng.integers(len(self.rows), size=count)]
+        """Rows of the archive, all of one place, with repetition, (count,)."""
+        place = self.places[self.rows[rng.integers(len(self.rows))]]
+        here = self.rows[self.places[self.rows] == place]
+        drawn: NDArray[np.int64] = here[rng.integers(len(here), size=count)]
+        return drawn
 
     def inject(
         self,

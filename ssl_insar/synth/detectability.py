@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ssl_insar.synth.covariance import covariance, variance_within
-from ssl_insar.synth.turbulence import HANSSEN, PowerLaw
+from ssl_insar.synth.turbulence import PowerLaw
 
 _CELLS = 28
 """Signal and covariance are compared on a grid of so many cells a side: deformation is smoother."""
@@ -18,71 +19,102 @@ _AT_ONCE = 8
 """Scenes whose covariances are in memory together."""
 
 _LEAST_INFORMATION = 1e-6
+_LEAST_RMS = 1e-3
 
 MASK_SHARE = 0.25
 """A pixel belongs to the deformation where it moves by this share of the peak or more."""
 
 
-def gls_snr(
-    signal: Tensor,
-    rms: Tensor,
-    information: Tensor,
-    spacing: tuple[float, float],
-    law: PowerLaw = HANSSEN,
-) -> Tensor:
+def gls_snr(signal: Tensor, atmosphere: Atmosphere, information: Tensor) -> Tensor:
     r"""Signal-to-noise ratio of the optimal linear detector, a plane removed.
 
     Generalised least squares with nuisance parameters for offset and ramp, A their columns:
     :math:`\mathrm{SNR}^2 = s^T C^{-1} s - s^T C^{-1} A (A^T C^{-1} A)^{-1} A^T C^{-1} s`, C the covariance
-    of turbulence plus the variance of decorrelation, which is independent from pixel to pixel. Five is where
-    a label is worth keeping.
+    of the atmosphere plus the variance of decorrelation, which is independent from pixel to pixel. Five is
+    where a label is worth keeping.
 
     Args:
         signal: unwrapped phase of the deformation, rad.
-        rms: of the atmosphere over the scene, rad.
+        atmosphere: of each scene.
         information: inverse variance of the decorrelation of each pixel, 1/rad^2, see `phase_information`;
             0 where there is no data.
-        spacing: of the pixels (north-south, east-west), m.
-        law: spectrum of the atmosphere.
 
     Shape:
-        (N, H, W), (N,), (N, H, W) -> (N,)
+        (N, H, W), atmosphere of N, (N, H, W) -> (N,); 0 where nothing moves
     """
     found = torch.zeros(len(signal), dtype=torch.float64, device=signal.device)
     moves = torch.nonzero(signal.flatten(1).any(1))[:, 0]
     shape = (int(signal.shape[-2]), int(signal.shape[-1]))
-    screen, plane = _screen(shape, spacing, law)
-    screen, plane = screen.to(signal.device), plane.to(signal.device)
+    plane = _plane(shape).to(signal.device)
     for rows in torch.split(moves, _AT_ONCE):
         weight = information[rows].to(torch.float64).unsqueeze(1)
         known = avg_pool2d(weight, _cell(shape), divisor_override=1).flatten(1)
         total = avg_pool2d(weight * signal[rows].unsqueeze(1), _cell(shape), divisor_override=1).flatten(1)
         # A cell without information has a variance beyond all others.
         known = known.clamp_min(_LEAST_INFORMATION)
-        covariance_ = rms[rows].to(torch.float64).square()[:, None, None] * screen
-        covariance_ = covariance_ + torch.diag_embed(1 / known)
+        noise = atmosphere.between_cells(rows, shape) + torch.diag_embed(1 / known)
         right = torch.cat([(total / known).unsqueeze(2), plane.expand(len(rows), -1, -1)], dim=2)
-        solved = torch.cholesky_solve(right, torch.linalg.cholesky(covariance_))
-        products = right.mT @ solved
+        products = right.mT @ torch.cholesky_solve(right, torch.linalg.cholesky(noise))
         across = products[:, :1, 1:]
         nuisance = across @ torch.linalg.solve(products[:, 1:, 1:], across.mT)
         found[rows] = (products[:, 0, 0] - nuisance[:, 0, 0]).clamp_min(0).sqrt()
     return found
 
 
-def phase_information(coherence: Tensor, looks: Tensor | float, valid: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Atmosphere:
+    """Covariance of the atmosphere of N scenes: power-law turbulence, and exponential screens.
+
+    Attributes:
+        spacing: of the pixels (north-south, east-west), m.
+        law: spectrum of the turbulence.
+        rms: of it over the scene, rad, (N,).
+        sigma: of exponential screens, rad, (N, K); K may be 0.
+        length: correlation length of those, m, (N, K).
+    """
+
+    spacing: tuple[float, float]
+    law: PowerLaw
+    rms: Tensor
+    sigma: Tensor
+    length: Tensor
+
+    def between_cells(self, rows: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Covariance between the cells of some scenes, (n, cells, cells), rad^2."""
+        device = rows.device
+        # Of scenes without atmosphere the ratio to it is still a number.
+        scale = self.rms[rows].to(torch.float64).square().clamp_min(_LEAST_RMS**2)
+        total = scale[:, None, None] * _screen(shape, self.spacing, self.law).to(device)
+        if self.sigma.shape[1]:
+            distance = _distance(shape, self.spacing).to(device)
+            for sigma, length in zip(
+                self.sigma[rows].double().mT, self.length[rows].double().mT, strict=True
+            ):
+                total = total + sigma.square()[:, None, None] * torch.exp(-distance / length[:, None, None])
+        return total
+
+
+def phase_information(
+    coherence: Tensor, looks: Tensor | float, valid: Tensor, white: Tensor | float = 0.0
+) -> Tensor:
     """Inverse variance of the phase of L looks, by the bound of Cramer and Rao: 2 L g^2 / (1 - g^2).
+
+    Where that variance exceeds one rad^2 a pixel's phase goes round the circle, and the bound, which is
+    linear, says nothing: such pixels count as noise.
 
     Args:
         coherence: in [0, 1].
         looks: L, broadcastable to it.
         valid: where there is data.
+        white: further white noise, rad, likewise.
 
     Shape:
         -> 1/rad^2, that of the coherence; 0 where there is no data
     """
     squared = coherence.square().clamp(max=1 - 1e-4)
-    return torch.where(valid, 2 * looks * squared / (1 - squared), 0.0)
+    information = 2 * looks * squared / (1 - squared)
+    information = information / (1 + information * torch.as_tensor(white).square())
+    return torch.where(valid & (information > 1), information, 0.0)
 
 
 def variance_ratio(signal: Tensor, noise: Tensor, mask: Tensor) -> Tensor:
@@ -123,18 +155,31 @@ def _cell(shape: tuple[int, int]) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=16)
-def _screen(shape: tuple[int, int], spacing: tuple[float, float], law: PowerLaw) -> tuple[Tensor, Tensor]:
-    """Covariance of an atmosphere of RMS 1 between cells, and the columns of offset and ramp.
-
-    Shape:
-        -> (cells, cells), (cells, 3)
-    """
-    cell = _cell(shape)
-    averaged = covariance(law, shape, spacing, cell)
-    rows, cols = (torch.arange(n // side) * side for n, side in zip(shape, cell, strict=True))
-    row, col = (axis.flatten() for axis in torch.meshgrid(rows, cols, indexing="ij"))
+def _screen(shape: tuple[int, int], spacing: tuple[float, float], law: PowerLaw) -> Tensor:
+    """Covariance of turbulence of RMS 1 between cells, (cells, cells)."""
+    averaged = covariance(law, shape, spacing, _cell(shape))
+    row, col = _corners(shape)
     matrix = averaged[(row[:, None] - row).abs(), (col[:, None] - col).abs()]
     # What `standardise` does to a field: its mean goes, and its variance over the scene becomes 1.
-    matrix = matrix / variance_within(covariance(law, shape, spacing), shape)
-    plane = torch.stack([torch.ones(len(row)), row / shape[0] - 0.5, col / shape[1] - 0.5], dim=1)
-    return matrix, plane.to(torch.float64)
+    return matrix / variance_within(covariance(law, shape, spacing), shape)
+
+
+@lru_cache(maxsize=16)
+def _distance(shape: tuple[int, int], spacing: tuple[float, float]) -> Tensor:
+    """Distance between cells, m, (cells, cells)."""
+    row, col = _corners(shape)
+    return torch.hypot((row[:, None] - row).double() * spacing[0], (col[:, None] - col).double() * spacing[1])
+
+
+def _plane(shape: tuple[int, int]) -> Tensor:
+    """Columns of offset and ramp, (cells, 3)."""
+    row, col = _corners(shape)
+    columns = [torch.ones(len(row)), row / shape[0] - 0.5, col / shape[1] - 0.5]
+    return torch.stack(columns, dim=1).to(torch.float64)
+
+
+def _corners(shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """First row and column of each cell."""
+    rows, cols = (torch.arange(n // side) * side for n, side in zip(shape, _cell(shape), strict=True))
+    row, col = (axis.flatten() for axis in torch.meshgrid(rows, cols, indexing="ij"))
+    return row, col

@@ -6,13 +6,11 @@ import math
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
-
-Value: TypeAlias = float | int | str
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, FiniteFloat, Tag, model_validator
 
 
 class _Law(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     sign: Literal["random"] | None = None
     """``random``: the number is negative as often as positive."""
@@ -57,7 +55,7 @@ class Laplace(_Law):
 class Choice(_Law):
     """One of several, equally likely; doubled entries count twice: ``{choice: [6, 12, 12]}``."""
 
-    choice: Annotated[tuple[Value, ...], Field(min_length=1)]
+    choice: Annotated[tuple[float, ...], Field(min_length=1)]
 
 
 class Mixture(_Law):
@@ -86,7 +84,7 @@ def _kind(value: Any) -> str | None:
 
 
 Quantity: TypeAlias = Annotated[
-    Annotated[float, Tag("number")]
+    Annotated[FiniteFloat, Tag("number")]
     | Annotated[Uniform, Tag("uniform")]
     | Annotated[LogUniform, Tag("log_uniform")]
     | Annotated[Normal, Tag("normal")]
@@ -106,7 +104,7 @@ Quantity: TypeAlias = Annotated[
 class Component(BaseModel):
     """A part of a `Mixture`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     weight: Annotated[float, Field(gt=0)]
     of: Quantity
@@ -119,8 +117,6 @@ Mixture.model_rebuild()
 def draw(quantity: float | Law, rng: np.random.Generator) -> float:
     """One number of a law; a plain number is itself."""
     value = _drawn(quantity, rng)
-    if isinstance(value, str):
-        raise ValueError(f"a number is wanted, not '{value}'")
     if isinstance(quantity, _Law) and quantity.sign == "random" and rng.random() < 0.5:
         return -float(value)
     return float(value)

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ssl_insar.synth.batch import per_field
 from ssl_insar.synth.terrain import along, gradient
-from ssl_insar.synth.turbulence import smooth_fields
 
 
 def water_mask(height: Tensor, level: Tensor | float = 0.0) -> Tensor:
@@ -65,31 +64,3 @@ def layover_shadow(
     east, north = gradient(height, spacing)
     rise = torch.rad2deg(torch.atan(along(east, north, per_field(heading, height) + 90)))
     return rise > incidence, rise < incidence - 90
-
-
-def incoherence_mask(
-    threshold: Tensor,
-    shape: tuple[int, int],
-    spacing: tuple[float, float],
-    *,
-    patch: float = 10e3,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Patches of incoherent ground: a smooth field from 0 to 1, above a threshold (SyInterferoPy).
-
-    Where the scene is about twice a patch, thresholds of 0.7, 0.75 and 0.8 mask 17, 12 and 8 % on
-    average, seldom (1 in 20) more than 33, 24 and 16 %, and never more than 65 % of 6,000 drawn.
-
-    Args:
-        threshold: 0.7 to 0.8 in SyInterferoPy; 0 masks all but a pixel and 1 none, (N,).
-        shape: (H, W), pixels.
-        spacing: of the pixels (north-south, east-west), m.
-        patch: size of patches, m.
-        generator: source of randomness.
-
-    Shape:
-        (N,) -> (N, H, W), True where incoherent
-    """
-    fields = smooth_fields(len(threshold), shape, spacing, patch, generator=generator)
-    low, high = fields.amin((-2, -1), keepdim=True), fields.amax((-2, -1), keepdim=True)
-    return (fields - low) / (high - low).clamp_min(1e-30) > per_field(threshold, fields)

@@ -14,6 +14,7 @@ from ssl_insar.synth.stratified import ground
 from ssl_insar.synth.terrain import gradient
 from ssl_insar.synth.time_functions import TIME_FUNCTIONS
 
+_LEAST_GROWTH = 1e-9
 _TIME_SCALES = {"log": "tau", "exponential": "tau", "sinusoidal": "period"}
 
 
@@ -63,6 +64,9 @@ def move(layout: Layout, height: Tensor) -> Motion:
         size[here], factor[here], place[here] = _computed(
             [acts[row] for row in rows], stack[here], layout, height
         )
+    if not bool(torch.isfinite(size).all()):
+        broken = acts[int((~torch.isfinite(size)).flatten(1).any(1).nonzero()[0])]
+        raise ValueError(f"source {broken.kind} ({broken.parameters}) has no finite displacement")
     share = _shares(layout, acts, stack)
     wanted = torch.tensor([not act.negative for act in acts], dtype=torch.bool, device=height.device)
     displacement, other = (
@@ -156,4 +160,5 @@ def _course(act: Act, days: Tensor) -> Tensor:
         scale = {"rate": 1.0}
     grown = TIME_FUNCTIONS[act.course](days - act.onset, **scale)
     most = grown.abs().max()
-    return grown / most if bool(most > 0) else grown
+    # A whole period is back where it began, but for rounding.
+    return grown / most if bool(most > _LEAST_GROWTH) else torch.zeros_like(grown)

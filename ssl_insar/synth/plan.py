@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from ssl_insar.errors import UserError
 from ssl_insar.geometry import line_of_sight
 from ssl_insar.synth.distributions import draw
 from ssl_insar.synth.network import nearest_neighbours
@@ -15,6 +16,14 @@ from ssl_insar.synth.preset import Deformation, Preset, SourceLaw
 from ssl_insar.synth.sources import earthquake_size
 
 _FIRST = date(2015, 1, 1)
+_POSITIVE = frozenset(
+    [
+        *("depth", "length", "width", "radius", "sigma_along", "sigma_across"),
+        *("semi_major", "semi_minor", "semi_axis_x", "semi_axis_y", "semi_axis_z"),
+    ]
+)
+"""Parameters of sources that are sizes."""
+
 _YEARS = 8
 """Stacks begin within so many years of the first day."""
 
@@ -168,7 +177,7 @@ def plan_stack(preset: Preset, index: int, seed: int, size: int) -> Plan:
     pairs = nearest_neighbours(stack.acquisitions, stack.neighbours)
     ascending = bool(rng.random() < geometry.ascending)
     heading = draw(geometry.heading_ascending if ascending else geometry.heading_descending, rng)
-    incidence = draw(geometry.incidence, rng)
+    incidence = _between("geometry.incidence", draw(geometry.incidence, rng), 0, 90)
     extent = size * geometry.spacing
     acts = _acts(preset.deformation, extent, float((dates[-1] - dates[0]).days), rng)
     present = {name: rng.random() < part.probability for name, part in preset.noise if part is not None}
@@ -196,7 +205,7 @@ def _acts(law: Deformation, extent: float, days: float, rng: np.random.Generator
     for _ in range(max(1, round(draw(law.count, rng)))):
         kind = kinds[rng.choice(len(kinds), p=weights / weights.sum())]
         source = law.sources[kind]
-        parameters = _parameters(source, rng)
+        parameters = _parameters(kind, source, rng)
         for axis in ("east", "north"):
             parameters.setdefault(axis, rng.uniform(-law.reach, law.reach) * extent)
         peak = None if law.peak is None else draw(law.peak, rng)
@@ -204,6 +213,9 @@ def _acts(law: Deformation, extent: float, days: float, rng: np.random.Generator
         onset = rng.uniform(0, 1 if time.kind == "step" else 0.5)
         if time.onset is not None:
             onset = draw(time.onset, rng)
+        if time.kind == "step":
+            # On the first day it would be over before anything is seen.
+            onset = max(onset, 1e-9)
         acts.append(
             Act(
                 kind,
@@ -212,22 +224,36 @@ def _acts(law: Deformation, extent: float, days: float, rng: np.random.Generator
                 peak,
                 onset * days,
                 time.kind,
-                draw(time.scale, rng),
+                _between("time.scale", draw(time.scale, rng), 0, math.inf),
                 source.negative,
             )
         )
     return tuple(acts)
 
 
-def _parameters(source: SourceLaw, rng: np.random.Generator) -> dict[str, float]:
+def _parameters(kind: str, source: SourceLaw, rng: np.random.Generator) -> dict[str, float]:
     values = {name: draw(quantity, rng) for name, quantity in source.parameters.items()}
     if source.magnitude is not None:
         length, width, slip = (float(value) for value in earthquake_size(draw(source.magnitude, rng)))
         values |= {"length": length, "width": width, "slip": slip}
     if source.top is not None:
         reach = values["width"] / 2 * math.sin(math.radians(values["dip"]))
-        values["depth"] = draw(source.top, rng) + reach
+        values["depth"] = _between(f"{kind}.top", draw(source.top, rng), -1e-9, math.inf) + reach
+    for name in _POSITIVE & set(values):
+        _between(f"{kind}.{name}", values[name], 0, math.inf)
     return values
+
+
+def _between(name: str, value: float, low: float, high: float) -> float:
+    """The value, if it lies between the two.
+
+    Raises:
+        UserError: a law of the preset gives impossible numbers.
+    """
+    if not low < value < high:
+        bound = f"above {low:g}" if math.isinf(high) else f"between {low:g} and {high:g}"
+        raise UserError(f"{name}: the preset's law gives {value:g}, which has to be {bound}")
+    return value
 
 
 def _weather(preset: Preset, present: dict[str, bool], rng: np.random.Generator) -> Weather:
@@ -240,7 +266,7 @@ def _weather(preset: Preset, present: dict[str, bool], rng: np.random.Generator)
     return Weather(
         half * draw(turbulence.rms, rng) if turbulence else 0.0,
         half * draw(exponential.rms, rng) if exponential else 0.0,
-        draw(exponential.length, rng) if exponential else 1.0,
+        _between("exponential.length", draw(exponential.length, rng), 0, math.inf) if exponential else 1.0,
         half * draw(stratified.gradient, rng) if stratified else 0.0,
         half * draw(stratified.curvature, rng) if stratified else 0.0,
         half * draw(stratified.variation, rng) if stratified else 0.0,
@@ -257,7 +283,7 @@ def _orbit(preset: Preset, present: dict[str, bool], rng: np.random.Generator) -
         draw(ramp.twist, rng) if ramp else 0.0,
         rng.uniform(-math.pi, math.pi),
         draw(waves.amplitude, rng) if waves else 0.0,
-        draw(waves.wavelength, rng) if waves else 1.0,
+        _between("sinusoids.wavelength", draw(waves.wavelength, rng), 0, math.inf) if waves else 1.0,
         draw(waves.octaves, rng) if waves else 0.0,
         draw(waves.polynomial, rng) if waves else 0.0,
     )
@@ -283,7 +309,7 @@ def _land(preset: Preset, present: dict[str, bool], extent: float, rng: np.rando
         slope=draw(ground.slope, rng) if ground else 0.0,
         texture=draw(ground.texture, rng) if ground else 0.0,
         bias=draw(ground.bias, rng) if ground else 0.0,
-        white=draw(ground.white, rng) if ground else 0.0,
+        white=abs(draw(ground.white, rng)) if ground and present["decorrelation"] else 0.0,
         decorrelates=present.get("decorrelation", False),
         filter_exponent=_filter(preset, rng),
         resampling=_share(draw(preset.resampling, rng)),
@@ -296,11 +322,13 @@ def _land(preset: Preset, present: dict[str, bool], extent: float, rng: np.rando
         burst_seam=bool(rng.random() < masks.burst_seam),
         corrupted=draw(masks.corrupted, rng),
         stratification_exponent=draw(stratified.exponent, rng) if stratified else 1.0,
-        stratification_scale=draw(stratified.scale, rng) if stratified else 1.0,
+        stratification_scale=_between("stratified.scale", draw(stratified.scale, rng), 0, math.inf)
+        if stratified
+        else 1.0,
         sinusoids=round(draw(waves.count, rng)) if waves and present.get("sinusoids") else 0,
         streaks=bool(ionosphere and rng.random() < ionosphere.streaks),
         unwrapping_blobs=round(draw(preset.unwrapping.blobs, rng)) if unwrapping else 0,
-        unwrapping_area=draw(preset.unwrapping.area, rng),
+        unwrapping_area=_share(draw(preset.unwrapping.area, rng)),
     )
 
 

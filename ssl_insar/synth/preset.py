@@ -21,7 +21,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class _Noise(_Part):
@@ -123,11 +123,24 @@ class Stratified(_Noise):
     """Delay that follows the height, one an acquisition."""
 
     kind: Literal["linear", "quadratic", "power", "exponential"] = "linear"
-    gradient: Quantity = Field(0.0, description="rad/km at the ground, of an interferogram")
+    gradient: Quantity = Field(
+        0.0, description="rad/km at the ground; its spread between dates counts, its mean cancels"
+    )
     curvature: Quantity = Field(0.0, description="quadratic: rad/km^2")
     exponent: Quantity = Field(1.4, description="power: alpha")
     scale: Quantity = Field(2000.0, description="exponential: scale height; power: reference height, m")
     variation: Quantity = Field(0.0, description="of the gradient over the scene, rad/km")
+
+    @model_validator(mode="after")
+    def _differs(self) -> Stratified:
+        for name in ("gradient", "curvature", "variation"):
+            value = getattr(self, name)
+            if isinstance(value, float) and value != 0:
+                raise ValueError(
+                    f"{name}: what is the same at both dates cancels; give a law, such as "
+                    f"{{normal: [0, {value}]}}"
+                )
+        return self
 
 
 class Ramp(_Noise):
@@ -211,7 +224,7 @@ class Noise(_Part):
 
 
 class Keep(_Part):
-    """Which deforming scenes are kept; the others are drawn anew."""
+    """Which deforming scenes are kept; the others are left out, so that fewer deform than the share says."""
 
     variance_ratio: float = Field(0.0, description="least variance of deformation over that of the rest")
     snr: float = Field(0.0, description="least SNR, see `ssl_insar.synth.detectability`")
@@ -305,7 +318,10 @@ def load_preset(name: str | Path) -> Preset:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise UserError(f"{path}: no such file; presets that come along: {', '.join(names())}")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: not readable as text ({error})") from error
     elif str(name) in names():
         text = (resources.files("ssl_insar.synth") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     else:

@@ -14,7 +14,13 @@ from torch import Tensor
 from ssl_insar.geometry import WAVELENGTHS
 from ssl_insar.synth import atmosphere
 from ssl_insar.synth.background import Backgrounds, phasor_information
-from ssl_insar.synth.detectability import deformation_mask, gls_snr, phase_information, variance_ratio
+from ssl_insar.synth.detectability import (
+    Atmosphere,
+    deformation_mask,
+    gls_snr,
+    phase_information,
+    variance_ratio,
+)
 from ssl_insar.synth.filtering import moved_east
 from ssl_insar.synth.imaging import image_ground
 from ssl_insar.synth.land import heights
@@ -26,8 +32,8 @@ from ssl_insar.synth.scene import Scene, compose
 from ssl_insar.synth.turbulence import HANSSEN, PowerLaw
 from ssl_insar.synth.unwrapping import unwrapping_errors
 
-_LEAST_RMS = 1e-3
-"""rad; of scenes without atmosphere the ratio to it is still a number."""
+LEAST_MOTION = 1e-3
+"""m; an interferogram that sees less of its sources does not deform."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,8 @@ class Simulated:
         scene: the interferograms.
         height: of the ground of each stack, m, (S, H, W).
         motion: displacement by source.
-        mask: where an interferogram deforms, (N, H, W).
+        deforms: whether an interferogram sees `LEAST_MOTION` or more, (N,).
+        mask: where it does, (N, H, W).
         snr: see `ssl_insar.synth.detectability.gls_snr`, (N,); 0 where nothing deforms.
         variance_ratio: (N,); NaN where nothing deforms, and on real backgrounds.
         backgrounds: row of the real interferogram that each was made of, (N,), or None.
@@ -53,6 +60,7 @@ class Simulated:
     scene: Scene
     height: Tensor
     motion: Motion
+    deforms: Tensor
     mask: Tensor
     snr: Tensor
     variance_ratio: Tensor
@@ -89,15 +97,23 @@ def render(
         )
         scene = backgrounds.inject(rows, motion.displacement, motion.other, layout.wavelength, generator)
         rms = backgrounds.rms(rows, spacing, spectrum).to(height.device)
+        none = torch.zeros((len(rows), 0), device=height.device)
+        air = Atmosphere(spacing, spectrum, rms, none, none)
         information = phasor_information(scene.coherence)
     else:
         rows = None
         scene = _composed(layout, preset, height, motion)
-        rms = _without_plane(scene.noise).square().mean(dim=(-2, -1)).sqrt()
-        looks = layout.column("land.looks")[layout.stack_of_pair][:, None, None]
-        information = phase_information(scene.coherence, looks, scene.valid)
+        air = atmosphere.expected(layout, spectrum, scene.components)
+        stack = layout.stack_of_pair
+        information = phase_information(
+            scene.coherence,
+            layout.column("land.looks")[stack][:, None, None],
+            scene.valid,
+            layout.column("land.white")[stack][:, None, None],
+        )
+    deforms = motion.displacement.flatten(1).abs().amax(1) >= LEAST_MOTION
     signal = motion.displacement * (-4 * math.pi / layout.wavelength)
-    mask = deformation_mask(motion.displacement)
+    mask = deformation_mask(motion.displacement) & deforms[:, None, None]
     ratio = variance_ratio(signal, scene.noise.to(signal), mask & scene.valid)
     return Simulated(
         plans,
@@ -106,8 +122,9 @@ def render(
         scene,
         height,
         motion,
+        deforms,
         mask,
-        gls_snr(signal, rms.clamp_min(_LEAST_RMS), information, spacing, spectrum),
+        gls_snr(signal, air, information) * deforms,
         # What a real background is made of is not known.
         ratio if rows is None else torch.full_like(ratio, torch.nan),
         rows,
@@ -116,11 +133,10 @@ def render(
 
 def _composed(layout: Layout, preset: Preset, height: Tensor, motion: Motion) -> Scene:
     components = atmosphere.components(layout, preset, height)
-    if motion.other is not None:
-        components["other motion"] = (motion.other * (-4 * math.pi / layout.wavelength)).to(torch.float32)
     imaging = image_ground(layout, height)
     scene = compose(
         displacement=motion.displacement,
+        other=motion.other,
         components=components | imaging.components,
         coherence=imaging.coherence,
         valid=imaging.valid,
@@ -162,15 +178,3 @@ def _finished(layout: Layout, preset: Preset, scene: Scene) -> Scene:
             generator=layout.generator,
         )
     return replace(scene, phasor=phasor, total=total)
-
-
-def _without_plane(fields: Tensor) -> Tensor:
-    """Fields less the plane that fits them best. Shape: (N, H, W) -> the same."""
-    rows, cols = (
-        torch.linspace(-1, 1, side, dtype=fields.dtype, device=fields.device) for side in fields.shape[-2:]
-    )
-    rest = fields - fields.mean(dim=(-2, -1), keepdim=True)
-    # The axes are orthogonal, so each slope is found alone.
-    down = (rest * rows[:, None]).mean(dim=(-2, -1), keepdim=True) / rows.square().mean()
-    across = (rest * cols).mean(dim=(-2, -1), keepdim=True) / cols.square().mean()
-    return rest - down * rows[:, None] - across * cols

@@ -58,6 +58,7 @@ class Scene:
 def compose(
     *,
     displacement: Tensor,
+    other: Tensor | None = None,
     components: Mapping[str, Tensor],
     coherence: Tensor,
     valid: Tensor,
@@ -72,6 +73,7 @@ def compose(
 
     Args:
         displacement: along the line of sight, m, positive toward the satellite.
+        other: of what moves besides, alike; it becomes the component ``other motion``.
         components: phases to add, rad, by name.
         coherence: in [0, 1].
         valid: True where the product has data.
@@ -86,18 +88,25 @@ def compose(
         all (..., H, W), broadcast against each other
     """
     factor = per_field(rewrap, displacement)
-    coherence = coherence * ~aliased(displacement * factor, wavelength)
+    moving = displacement
+    components = dict(components)
+    if other is not None:
+        moving = displacement + other
+        components["other motion"] = (other * (-4 * math.pi / wavelength)).to(torch.float32)
+    coherence = coherence * ~aliased(moving * factor, wavelength)
     signal = displacement.to(torch.float64) * (factor * (-4 * math.pi / wavelength))
     nothing = torch.zeros((), device=displacement.device)
     rest = sum(components.values(), start=nothing) * factor.to(torch.float32)
     spread = coherence.expand_as(signal + rest).to(torch.float32)
     noise = phase_noise(spread, per_field(looks, spread), generator=generator)
     # Whole cycles go before float32, which has none to spare.
-    phase = signal.remainder(2 * math.pi).to(torch.float32) + rest + noise * factor.to(noise)
+    # Noise alone is noise whatever it is multiplied with, and by less than 1 would not fill the circle.
+    noise = torch.where(spread > 0, noise * factor.to(noise), noise)
+    phase = signal.remainder(2 * math.pi).to(torch.float32) + rest + noise
     phasor = torch.polar(valid.to(torch.float32).expand_as(phase), phase)
     if filter_exponent is not None:
         phasor = adaptive_filter(phasor, filter_radius, per_field(filter_exponent, phase))
-    return Scene(phasor, signal.to(torch.float32) + rest, displacement, dict(components), coherence)
+    return Scene(phasor, signal.to(torch.float32) + rest, displacement, components, coherence)
 
 
 def aliased(displacement: Tensor, wavelength: float) -> Tensor:

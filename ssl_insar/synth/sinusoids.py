@@ -13,48 +13,6 @@ from torch import Tensor
 
 from ssl_insar.synth.batch import relative_to_mean
 from ssl_insar.synth.stratified import ground
-from ssl_insar.synth.turbulence import log_uniform
-
-
-def multiscale_noise(
-    count: int,
-    shape: tuple[int, int],
-    spacing: tuple[float, float],
-    *,
-    waves: int = 3,
-    wavelengths: tuple[float, float] = (10e3, 100e3),
-    amplitudes: tuple[float, float] = (0.2, 2.0),
-    polynomial: float = 1.0,
-    generator: torch.Generator,
-) -> Tensor:
-    """Draw a polynomial and some sinusoids for each field.
-
-    The ranges of wavelength and amplitude are ours, made for scenes of some 25 to 250 km.
-
-    Args:
-        count: number of fields, N.
-        shape: (H, W), pixels.
-        spacing: of the pixels (north-south, east-west), m.
-        waves: sinusoids a field.
-        wavelengths: m, shortest and longest; drawn uniformly in the logarithm.
-        amplitudes: rad, least and most.
-        polynomial: standard deviation of each coefficient of the polynomial, rad.
-        generator: source of randomness.
-
-    Shape:
-        -> (N, H, W), rad, float32, mean 0
-    """
-
-    def uniform(low: float, high: float) -> Tensor:
-        drawn = torch.rand((count, waves), generator=generator, dtype=torch.float64, device=generator.device)
-        return low + (high - low) * drawn
-
-    coefficients = torch.randn((count, 5), generator=generator, dtype=torch.float64, device=generator.device)
-    wavelength = log_uniform(*wavelengths, (count, waves), generator)
-    waving = sinusoids(
-        uniform(*amplitudes), wavelength, uniform(0, 360), uniform(-math.pi, math.pi), shape, spacing
-    )
-    return waving + second_order(coefficients * polynomial, shape)
 
 
 def second_order(coefficients: Tensor, shape: tuple[int, int]) -> Tensor:

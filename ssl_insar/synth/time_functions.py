@@ -1,7 +1,7 @@
 r"""How a displacement grows with time after an event, as a share of its amplitude.
 
 Every function takes days since the event, of any shape, and is 0 before it and at it (`step` jumps
-at it). An interferogram sees `pair_value`. The recipe is that of Li et al. (2024).
+at it). An interferogram sees the difference of its two dates. The recipe is that of Li et al. (2024).
 """
 
 from __future__ import annotations
@@ -97,23 +97,6 @@ TIME_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
         "sinusoidal": sinusoidal,
     }
 )
-
-
-def pair_value(
-    function: Callable[..., Tensor], reference: Tensor, secondary: Tensor, **parameters: Parameter
-) -> Tensor:
-    """What an interferogram sees: the function at its later date less that at its earlier one.
-
-    Args:
-        function: one of `TIME_FUNCTIONS`.
-        reference: days from the event to the earlier date, negative if before it.
-        secondary: days from the event to the later date.
-        parameters: of the function.
-
-    Shape:
-        broadcast(reference, secondary, parameters), float64
-    """
-    return function(secondary, **parameters) - function(reference, **parameters)
 
 
 def _since(days: Tensor) -> Tensor:

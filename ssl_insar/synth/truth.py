@@ -14,9 +14,6 @@ from ssl_insar.synth.plan import Plan
 from ssl_insar.synth.render import Simulated
 from ssl_insar.synth.sources import SOURCES
 
-LEAST_MOTION = 1e-3
-"""m; an interferogram that sees less of its sources does not deform."""
-
 NONE = "none"
 """Label of the source where there is none."""
 
@@ -30,7 +27,7 @@ def peaks(made: Simulated) -> torch.Tensor:
 def truth(made: Simulated, row: int, plan: Plan, backgrounds: Backgrounds | None) -> dict[str, Any]:
     """Labels and truth of one interferogram."""
     peak = float(peaks(made)[row])
-    deforms = abs(peak) >= LEAST_MOTION
+    deforms = bool(made.deforms[row])
     motion, stack = made.motion, int(made.stack[row])
     acts = [
         (int(act), float(motion.share[act, row]))
@@ -65,6 +62,7 @@ def truth(made: Simulated, row: int, plan: Plan, backgrounds: Backgrounds | None
         "variance_ratio": float(made.variance_ratio[row]) if deforms else None,
         "deforming_fraction": float(made.mask[row].float().mean()) if deforms else 0.0,
         "sources": json.dumps(sources),
+        "rewrap": plan.rewrap,
         "background": _background(made, row, backgrounds),
     }
     for name, field in made.scene.components.items():

@@ -195,40 +195,6 @@ def turbulence(
     return fields * rms.to(fields).reshape(-1, 1, 1)
 
 
-def power_law_turbulence(
-    rms: Tensor,
-    exponent: Tensor,
-    shape: tuple[int, int],
-    spacing: tuple[float, float],
-    *,
-    outer_scale: float = 50e3,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Turbulent delay with a single power law, its exponent different from screen to screen.
-
-    Args:
-        rms: of each screen over its pixels, rad; (N,).
-        exponent: 2-D exponent of each screen, (N,); 8/3 is Hanssen's 5/3 of profiles.
-        shape: (H, W), pixels.
-        spacing: of the pixels (north-south, east-west), m.
-        outer_scale: m; the spectrum flattens at longer wavelengths.
-        generator: source of randomness; its device is where the screens are made.
-
-    Shape:
-        (N,), (N,) -> (N, H, W), rad, float32, mean 0
-    """
-    device = generator.device if generator is not None else torch.device("cpu")
-    size = fast_length(2 * shape[0]), fast_length(2 * shape[1])
-    rows = torch.fft.fftfreq(size[0], spacing[0], dtype=torch.float64, device=device)
-    cols = torch.fft.rfftfreq(size[1], spacing[1], dtype=torch.float64, device=device)
-    # In units of the outer scale: the softened frequency is 1 at its least and no power overflows.
-    softened = torch.hypot(torch.ones((), device=device), outer_scale * torch.hypot(rows[:, None], cols))
-    amplitude = softened.pow(-exponent.to(softened).reshape(-1, 1, 1) / 2)
-    amplitude[:, 0, 0] = 0
-    fields = standardise(filtered_noise(amplitude.to(torch.float32), size, shape, generator=generator))
-    return fields * rms.to(fields).reshape(-1, 1, 1)
-
-
 def fast_length(at_least: int) -> int:
     """Smallest length with no prime factor above 7: FFTs of others are several times slower."""
     length = at_least
@@ -240,12 +206,6 @@ def fast_length(at_least: int) -> int:
         if rest == 1:
             return length
         length += 1
-
-
-def profile_exponent(law: PowerLaw, wavelength: float) -> float:
-    """Exponent of a profile's spectrum (1-D) at a wavelength in m, well inside the outer scale."""
-    index = sum(wavelength < edge for edge in law.breaks)
-    return law.exponents[index] - 1
 
 
 def log_uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -278,7 +278,9 @@ class TestCommand:
         [
             (["--preset", "nobody2020", "--out", "x"], "no preset 'nobody2020'; there are abdallah2024"),
             ([], "--out"),
-            (["--files", "--out", "x", "--preview", "p.png"], "--files"),
+            (["--files", "--out", "x", "--preview", "p.png"], "--preview: goes not with --files"),
+            (["--volcanoes", "3", "--out", "x"], "--volcanoes: goes only with --files"),
+            (["--seed", "-1", "--out", "x"], "--seed -1"),
         ],
     )
     def test_mistakes_are_one_line(self, arguments: list[str], said: str, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def sample(law: object, count: int = 4000) -> np.ndarray:
         ({"laplace": [1, 2]}, 1.0, 8**0.5),
         ({"choice": [6, 12, 12]}, 10.0, 8**0.5),
         ({"uniform": [2, 2], "sign": "random"}, 0.0, 2.0),
+        ({"mixture": [{"weight": 1, "of": 0.0}, {"weight": 3, "of": {"choice": [4]}}]}, 3.0, 3**0.5),
     ],
 )
 def test_moments(law: object, mean: float, spread: float) -> None:
@@ -49,6 +50,9 @@ def test_every_factor_is_as_likely() -> None:
         ({"log_uniform": [0, 2]}, "two positive numbers"),
         ({"normal": [0, -1]}, "greater than or equal to 0"),
         ({"choice": []}, "at least 1 item"),
+        ({"choice": ["a"]}, "valid number"),
+        (float("nan"), "finite"),
+        ({"mixture": [{"weight": 0, "of": 1.0}]}, "greater than 0"),
         ({"uniform": [1, 2], "seed": 3}, "Extra inputs"),
     ],
 )

@@ -6,10 +6,9 @@ import math
 
 import pytest
 import torch
-from made_spectra import seeded
 
 from ssl_insar.geometry import line_of_sight
-from ssl_insar.synth.masks import flood, incoherence_mask, layover_shadow, water_mask
+from ssl_insar.synth.masks import flood, layover_shadow, water_mask
 from ssl_insar.synth.stratified import ground
 
 SHAPE, SPACING = (16, 18), (100.0, 70.0)
@@ -77,28 +76,3 @@ def test_each_interferogram_has_its_own_geometry() -> None:
 def test_impossible_incidences_are_refused(incidence: float) -> None:
     with pytest.raises(ValueError, match="incidence"):
         layover_shadow(torch.zeros(SHAPE), SPACING, 0.0, incidence)
-
-
-def test_incoherent_patches_cover_little_and_less_for_higher_thresholds() -> None:
-    threshold = torch.tensor([0.7, 0.8]).repeat(100)
-    mask = incoherence_mask(threshold, (64, 64), (300, 300), generator=seeded())
-    share = mask.float().mean((-2, -1))
-    assert share.min() > 0
-    assert share.max() < 0.65
-    assert float(share[::2].mean()) == pytest.approx(0.17, abs=0.03)
-    assert float(share[1::2].mean()) == pytest.approx(0.08, abs=0.02)
-    # Patches, not speckle: hardly a pixel differs from its neighbour.
-    assert (mask[..., 1:] != mask[..., :-1]).float().mean() < 0.05
-
-
-def test_the_extremes_and_reproducibility_of_the_incoherence_mask() -> None:
-    mask = incoherence_mask(torch.tensor([0.0, 1.0]), (20, 20), (300, 300), generator=seeded())
-    assert (~mask[0]).sum() == 1
-    assert mask[1].sum() == 0
-    threshold = torch.full((2,), 0.75)
-    one, two, other = (
-        incoherence_mask(threshold, (20, 20), (300, 300), generator=seeded(s)) for s in (1, 1, 2)
-    )
-    assert torch.equal(one, two)
-    assert not torch.equal(one, other)
-    assert not torch.equal(one[0], one[1])

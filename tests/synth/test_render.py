@@ -10,6 +10,7 @@ import pytest
 import torch
 from made_presets import MOGI, lively, preset
 
+from ssl_insar.errors import UserError
 from ssl_insar.geometry import WAVELENGTHS
 from ssl_insar.synth.plan import plan_stack
 from ssl_insar.synth.preset import Preset
@@ -45,7 +46,11 @@ def test_the_unwrapped_phase_is_the_sum_of_all_that_is_known() -> None:
     law = lively(
         noise={
             "turbulence": {"rms": 0.7},
-            "stratified": {"kind": "quadratic", "gradient": 1.0, "curvature": 0.5},
+            "stratified": {
+                "kind": "quadratic",
+                "gradient": {"normal": [0, 1]},
+                "curvature": {"normal": [0, 0.5]},
+            },
             "ramp": {"fringes": 1.0, "twist": 0.2},
             "ionosphere": {"tec": 0.1},
             "sinusoids": {},
@@ -93,6 +98,60 @@ def test_what_happens_between_dates_adds_up(kind: str) -> None:
         if kind == "step":
             assert float(moved[0, 3].abs().max()) == pytest.approx(0.05)
             assert [float(moved[i, i + 1].abs().max()) > 0 for i in range(3)] == [True, False, False]
+
+
+def test_what_comes_full_circle_or_too_early_does_not_move() -> None:
+    def moved(**time: Any) -> torch.Tensor:
+        law = preset(deformation={"share": 1.0, "sources": MOGI, "peak": 0.05, "time": time})
+        return made(law).motion.displacement
+
+    assert not moved(kind="sinusoidal", scale=12.0, onset=0.0).any()
+    assert float(moved(kind="step", onset=0.0).abs().max()) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("kind", ["turbulence", "exponential"])
+def test_the_ratio_is_of_the_noise_that_was_drawn(kind: str) -> None:
+    """Twice the noise halves it, whatever its law."""
+    noise = {"rms": 1.0} if kind == "turbulence" else {"rms": 1.0, "length": 4000.0}
+    told = []
+    for factor in (1, 2):
+        law = preset(
+            deformation={"share": 1.0, "sources": MOGI, "peak": 0.05},
+            noise={kind: noise | {"rms": float(factor)}},
+        )
+        told.append(made(law).snr)
+    np.testing.assert_allclose(told[0] / told[1], 2, rtol=0.01)
+
+
+def test_a_source_under_noise_is_not_worth_its_label() -> None:
+    law = lively(
+        deformation={"share": 1.0, "sources": MOGI, "peak": 0.1},
+        noise={"decorrelation": {"looks": 10.0, "coherence": 0.1}},
+    )
+    stack = made(law)
+    assert stack.deforms.all()
+    assert float(stack.snr.max()) < 1
+
+
+def test_motion_too_small_to_see_has_neither_mask_nor_ratio() -> None:
+    law = lively(deformation={"share": 1.0, "sources": MOGI, "peak": 0.0005})
+    stack = made(law)
+    assert not stack.deforms.any()
+    assert not stack.mask.any()
+    assert not stack.snr.any()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"geometry": {"incidence": 95.0}}, "geometry.incidence: .* gives 95"),
+        ({"noise": {"exponential": {"length": 0.0}}}, "exponential.length"),
+        ({"noise": {"sinusoids": {"wavelength": {"uniform": [-2, -1]}}}}, "sinusoids.wavelength"),
+    ],
+)
+def test_impossible_numbers_are_told_by_their_name(changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        plan_stack(preset(**changed), 0, 0, SIZE)
 
 
 def test_deflation_moves_away_and_inflation_toward() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from made_spectra import seeded
 
-from ssl_insar.synth.sinusoids import multiscale_noise, plane_waves, second_order, sinusoids
+from ssl_insar.synth.sinusoids import plane_waves, second_order, sinusoids
 from ssl_insar.synth.stratified import ground
 
 SHAPE, SPACING = (40, 56), (500.0, 300.0)
@@ -46,24 +46,6 @@ def test_polynomial_has_its_coefficients() -> None:
     corner = surface[2, 0, -1] - surface[2, 20, 20]  # x = y = 1 less x = y = 0
     assert float(corner) == pytest.approx(3 + 1 - 2, abs=1e-5)
     torch.testing.assert_close(surface.mean((-2, -1)), torch.zeros(3), rtol=0, atol=1e-5)
-
-
-def test_drawn_noise_keeps_to_its_ranges() -> None:
-    def draw(**settings: object) -> torch.Tensor:
-        return multiscale_noise(50, SHAPE, SPACING, generator=seeded(3), **settings)  # type: ignore[arg-type]
-
-    waving = draw(waves=1, amplitudes=(0.5, 0.5), wavelengths=(3e3, 6e3), polynomial=0.0)
-    torch.testing.assert_close(waving.std((-2, -1)), torch.full((50,), 0.5 / 2**0.5), rtol=0.1, atol=0)
-    rise = waving.diff(dim=-2).square().mean((-2, -1)) / waving.square().mean((-2, -1))
-    assert rise.max() > 10 * rise.min()  # they run in all directions
-    assert draw(amplitudes=(0.0, 0.0), polynomial=0.0).abs().max() == 0
-    plain = draw(amplitudes=(0.0, 0.0))
-    assert plain.diff(n=3, dim=-1).abs().max() < 1e-4  # second order
-    full = draw()
-    assert full.shape == (50, *SHAPE)
-    assert full.mean((-2, -1)).abs().max() < 1e-4
-    assert torch.equal(full, draw())
-    assert len(full.std((-2, -1)).unique()) == 50
 
 
 def test_impossible_wavelengths_are_refused() -> None:

@@ -13,7 +13,6 @@ from ssl_insar.synth.time_functions import (
     exponential,
     linear,
     logarithmic,
-    pair_value,
     sinusoidal,
     step,
 )
@@ -65,17 +64,6 @@ def test_knothes_law_of_time() -> None:
     """``1 - exp(-c t)`` with c = 4 a year."""
     got = exponential(days(0.5 * 365.25), tau=365.25 / 4)
     assert got.tolist() == pytest.approx([1 - math.exp(-2)])
-
-
-@ALL
-def test_a_pair_sees_the_difference_and_pairs_close(name: str) -> None:
-    def pair(first: float, second: float) -> float:
-        return float(pair_value(TIME_FUNCTIONS[name], days(first), days(second), **EXAMPLES[name]))
-
-    assert pair(-24, -12) == 0
-    assert pair(-12, 30) == pytest.approx(float(TIME_FUNCTIONS[name](days(30), **EXAMPLES[name])))
-    assert pair(-12, 6) + pair(6, 54) == pytest.approx(pair(-12, 54))
-    assert pair(6, -12) == -pair(-12, 6)
 
 
 @ALL
