@@ -112,7 +112,10 @@ def expected(layout: Layout, law: PowerLaw, found: Mapping[str, Tensor]) -> Atmo
     if rest:
         other = _without_plane(sum(rest[1:], start=rest[0])).square().mean(dim=(-2, -1))
     rms = (both("turbulence").square().sum(1) + other).sqrt()
-    return Atmosphere(layout.spacing, law, rms, both("exponential"), both("length"))
+    sigma, length = both("exponential"), both("length")
+    if not bool(sigma.any()):  # their covariance takes as long as all the rest
+        sigma, length = sigma[:, :0], length[:, :0]
+    return Atmosphere(layout.spacing, law, rms, sigma, length)
 
 
 _OF_THEIR_OWN = ("turbulence", "exponential", "ramp", "offset", "white", "other motion")
