@@ -70,7 +70,7 @@ def measure(archive_path: Path, recipe_name: str, steps: int, keep: bool) -> dic
     module = SimCLR(recipe, archive.tile, 1).prepare(rank=0, world=1).to(device).train()
     optimizer = torch.optim.AdamW(module.parameters())
     batch = TileDataset(archive).__getitems__(list(range(recipe.data.batch_size)))
-    counts, valid_bits, _ = (t.to(device) for t in batch)
+    counts, valid_bits = (t.to(device) for t in batch[:2])
     views = module.views
     assert views is not None
     made = views(fd.from_counts(counts, valid_bits), 0)

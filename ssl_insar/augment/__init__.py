@@ -1,6 +1,6 @@
 """Views that obey radar physics: batched torch modules that run on the training device."""
 
 from ssl_insar.augment.config import ViewsConfig
-from ssl_insar.augment.views import Views
+from ssl_insar.augment.views import Extras, Views
 
-__all__ = ["Views", "ViewsConfig"]
+__all__ = ["Extras", "Views", "ViewsConfig"]

@@ -6,7 +6,7 @@ the archive's tiles, so that a recipe does not change its meaning with the encod
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -115,10 +115,89 @@ class CutoutConfig(Section):
     area: ShareSpan = Field((0.05, 0.25), description="share of the view")
 
 
+BlankKind = Literal["box", "blob", "half-plane", "stripe"]
+
+
+class StratifiedConfig(Section):
+    """Delay that follows the terrain. Imitates a volcano that deforms where it is high."""
+
+    p: Probability = 0.0
+    gradient: float = Field(2.0, ge=0, description="standard deviation of the gradient, rad/km")
+    relief: Span = Field(
+        (0.2, 3.0), description="highest minus lowest point of made terrain, km, drawn log-uniformly"
+    )
+
+
+class IonosphereConfig(Section):
+    """Electrons on the way. Imitates broad signals; strongest at long radar wavelengths."""
+
+    p: Probability = 0.0
+    tec: Span = Field((0.02, 0.3), description="difference across the view, TECU, drawn log-uniformly")
+
+
+class DonorConfig(Section):
+    """The atmosphere of a quiet interferogram. Hides weaker deformation; a donor's own is added."""
+
+    p: Probability = 0.0
+    coherence: Probability = Field(0.5, description="donors of less mean local coherence are not used")
+
+
+class MultilookConfig(Section):
+    """Coarser looks. Destroys fringes narrower than two blocks, hence the limit."""
+
+    p: Probability = 0.0
+    factors: tuple[Annotated[int, Field(ge=2)], ...] = Field(
+        (2, 3, 4), min_length=1, description="side of a block, px of the view"
+    )
+    aliased: Probability = Field(0.05, description="share of steps that may exceed half a cycle a block")
+
+
+class _BlankingConfig(Section):
+    heading: Span = Field(
+        (8.0, 14.0), description="how far the track is from north-south, either way, degrees"
+    )
+    deformation: Probability = Field(0.4, description="largest share of known deformation to blank")
+
+
+class BlanksConfig(_BlankingConfig):
+    """No data of many shapes. Destroys the class if the signal is blanked, hence the limit."""
+
+    p: Probability = 0.0
+    area: ShareSpan = Field((0.05, 0.25), description="share of the view")
+    kinds: tuple[BlankKind, ...] = Field(
+        ("box", "blob", "half-plane", "stripe"), min_length=1, description="drawn with equal chance"
+    )
+
+
+class FrameEdgeConfig(_BlankingConfig):
+    """The end of a frame. Destroys what lies beyond it."""
+
+    p: Probability = 0.0
+    area: ShareSpan = Field((0.02, 0.3), description="share of the view beyond the edge")
+
+
+class RealFactorConfig(Section):
+    """Another wavelength, or any number of fringes, for unwrapped tiles. Destroys the magnitude."""
+
+    p: Probability = 0.0
+    wavelength: Probability = Field(
+        0.3, description="share of these that change from C band to L or X, not by a free factor"
+    )
+    factors: Span = Field((0.5, 3.0), description="drawn log-uniformly")
+    aliased: Probability = Field(0.05, description="share of steps that may exceed half a cycle")
+
+
 class ViewsConfig(Section):
-    """All effects of a view, in the order in which they act."""
+    """All effects of a view, in the order in which they act.
+
+    Those with p of 0 are off until the ablation on real tiles says what they are worth.
+    """
 
     spacing: float = Field(100.0, gt=0, description="ground distance of the tiles' pixels, m")
+    wavelength: float = Field(0.0555, gt=0, description="of the radar, m: what the ionosphere scales with")
+    cap: float = Field(
+        1.0, gt=0, description="largest RMS of turbulence, stratified delay and ionosphere together, rad"
+    )
     crop: CropConfig = CropConfig()
     flip: FlipConfig = FlipConfig()
     rotate: RotateConfig = RotateConfig()
@@ -127,6 +206,12 @@ class ViewsConfig(Section):
     rewrap: RewrapConfig = RewrapConfig()
     offset: OffsetConfig = OffsetConfig()
     turbulence: TurbulenceConfig = TurbulenceConfig()
+    stratified: StratifiedConfig = StratifiedConfig()
+    ionosphere: IonosphereConfig = IonosphereConfig()
     ramp: RampConfig = RampConfig()
+    donor: DonorConfig = DonorConfig()
     decorrelation: DecorrelationConfig = DecorrelationConfig()
+    multilook: MultilookConfig = MultilookConfig()
     cutout: CutoutConfig = CutoutConfig()
+    blanks: BlanksConfig = BlanksConfig()
+    frame_edge: FrameEdgeConfig = FrameEdgeConfig()

@@ -12,10 +12,11 @@ from ssl_insar.errors import UserError
 
 COMMANDS = {
     "demo": "Run the whole flow, on simulated or your own data, and write a report.",
-    "synth": "Simulate a folder of labelled interferograms.",
+    "synth": "Simulate labelled interferograms with known deformation.",
     "info": "Say what is recognised in product files, and draw their phase.",
     "ingest": "Cut interferograms into an archive of tiles.",
     "audit": "Find copies, noise, imbalance and leaks in an archive; write a curated one.",
+    "views": "Draw what each augmentation of a recipe does to tiles.",
     "pretrain": "Train an encoder on an archive, without labels.",
     "embed": "Turn every tile of an archive into a feature vector.",
     "index": "Make embeddings searchable.",

@@ -53,7 +53,7 @@ def _seconds_a_step(recipe: Recipe, archive: Archive) -> float:
     for step, batch in enumerate(batches):
         if step == _WARM_UP:
             began = time.monotonic()
-        counts, valid_bits, _ = (t.to(device) for t in dataset.__getitems__(batch))
+        counts, valid_bits = (t.to(device) for t in dataset.__getitems__(batch)[:2])
         with autocast(device) if recipe.precision != "32" else nullcontext():
             loss = module.contrast(fd.from_counts(counts, valid_bits), step)
         optimizer.zero_grad()

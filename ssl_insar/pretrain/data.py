@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ssl_insar.archive import Archive
+from ssl_insar.augment.config import ViewsConfig
+from ssl_insar.augment.views import Extras
 from ssl_insar.errors import UserError
 from ssl_insar.pretrain.recipe import DataConfig
 
@@ -71,18 +73,29 @@ class Batches(Sampler[list[int]]):
 class TileDataset(Dataset[Any]):
     """Tiles of an archive, a batch at a time, as stored."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, views: ViewsConfig | None = None) -> None:
+        """``views``: which layers besides the phase its effects ask for."""
         self.archive = archive
+        table = archive.catalogue
+        self._heights = bool(views and views.stratified.p) and bool(table["has_elevation"].any())
+        blanked = bool(views and (views.blanks.p or views.frame_edge.p))
+        self._deformation = blanked and bool(table["has_deformation"].any())
 
     def __len__(self) -> int:
         return len(self.archive)
 
-    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Counts (B, T, T) uint8, packed validity (B, T, ceil(T / 8)) uint8, positions (B,)."""
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor, Tensor, Extras]:
+        """Counts (B, T, T) uint8, packed validity (B, T, ceil(T / 8)) uint8, positions (B,), extras."""
+        height = deformation = None
+        if self._heights:
+            height = torch.from_numpy(self.archive.elevation(indices)).unsqueeze(1)
+        if self._deformation:
+            deformation = torch.from_numpy(self.archive.deformation(indices)).unsqueeze(1)
         return (
             torch.from_numpy(self.archive.phases(indices)),
             torch.from_numpy(self.archive.valid_bits(indices)),
             torch.tensor(indices),
+            Extras(height, deformation),
         )
 
 
@@ -115,10 +128,10 @@ def usable_tiles(archive: Archive, config: DataConfig) -> NDArray[np.int64]:
     return tiles
 
 
-def loader(archive: Archive, batches: Batches, config: DataConfig) -> ResumableLoader:
+def loader(archive: Archive, batches: Batches, config: DataConfig, views: ViewsConfig) -> ResumableLoader:
     """The loader of a run."""
     return ResumableLoader(
-        TileDataset(archive),
+        TileDataset(archive, views),
         batch_sampler=batches,
         num_workers=config.workers,
         collate_fn=_as_is,

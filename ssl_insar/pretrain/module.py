@@ -18,7 +18,7 @@ from lightly.utils.scheduler import cosine_warmup_schedule
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
-from ssl_insar.augment import Views
+from ssl_insar.augment import Extras, Views
 from ssl_insar.augment import field as fd
 from ssl_insar.models import Encoder, InputSpec
 from ssl_insar.pretrain.recipe import OptimConfig, Recipe
@@ -31,10 +31,12 @@ class SimCLR(pl.LightningModule):
         recipe: of the run.
         tile: side of the archive's tiles, px.
         steps_per_epoch: optimiser steps that make an epoch.
+        bank: donors of atmosphere, see `ssl_insar.augment.Views`.
     """
 
-    def __init__(self, recipe: Recipe, tile: int, steps_per_epoch: int) -> None:
+    def __init__(self, recipe: Recipe, tile: int, steps_per_epoch: int, bank: Tensor | None = None) -> None:
         super().__init__()
+        self._bank = bank
         self.recipe = recipe
         self.tile = tile
         self.steps_per_epoch = steps_per_epoch
@@ -53,16 +55,16 @@ class SimCLR(pl.LightningModule):
     def prepare(self, rank: int, world: int) -> SimCLR:
         """Build what depends on the number of processes: views differ by rank, negatives are shared."""
         recipe = self.recipe
-        self.views = Views(recipe.views, self.tile, recipe.model.size, recipe.seed, rank)
+        self.views = Views(recipe.views, self.tile, recipe.model.size, recipe.seed, rank, self._bank)
         self.loss = NTXentLoss(recipe.objective.temperature, gather_distributed=world > 1)
         return self
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_index: int) -> Tensor:
-        """Loss of one batch of counts, packed validity and positions."""
-        counts, valid_bits, _ = batch
-        return self.contrast(fd.from_counts(counts, valid_bits), self.global_step)
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor, Extras], batch_index: int) -> Tensor:
+        """Loss of one batch of counts, packed validity, positions and what else is known."""
+        counts, valid_bits, _, extras = batch
+        return self.contrast(fd.from_counts(counts, valid_bits), self.global_step, extras)
 
-    def contrast(self, tiles: Tensor, step: int) -> Tensor:
+    def contrast(self, tiles: Tensor, step: int, extras: Extras | None = None) -> Tensor:
         """Two views a tile, one forward pass over both, NT-Xent in float32.
 
         Shape:
@@ -70,7 +72,7 @@ class SimCLR(pl.LightningModule):
         """
         assert self.views is not None, "prepare() comes first"
         assert self.loss is not None, "prepare() comes first"
-        x = torch.cat([self.encoder.spec.assemble(*view) for view in self.views(tiles, step)])
+        x = torch.cat([self.encoder.spec.assemble(*view) for view in self.views(tiles, step, extras=extras)])
         projections = self.head(self.encoder(x.contiguous(memory_format=torch.channels_last)))
         with torch.autocast(tiles.device.type, enabled=False):
             loss: Tensor = self.loss(*projections.float().chunk(2))

@@ -21,6 +21,7 @@ from ssl_insar.errors import UserError
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models import Encoder
 from ssl_insar.models.precision import best_device, bf16_helps
+from ssl_insar.pretrain.bank import donor_bank
 from ssl_insar.pretrain.callbacks import Checkpoints, Progress, Watch
 from ssl_insar.pretrain.data import Batches, loader, usable_tiles
 from ssl_insar.pretrain.logs import read_rows
@@ -93,7 +94,10 @@ def pretrain(
     _quiet()
     pl.seed_everything(recipe.seed, verbose=False)
     # What can fail comes before the folder is claimed, so that a mistake can be put right.
-    module = SimCLR(recipe, archive.tile, per_epoch)
+    bank = None
+    if recipe.views.donor.p:
+        bank = donor_bank(archive, recipe.model.size, recipe.views.donor.coherence, recipe.seed)
+    module = SimCLR(recipe, archive.tile, per_epoch, bank)
     monitor = Monitor(archive, recipe.monitor, folder, recipe.seed, shown=progress)
     _write_head(folder, recipe, archive, len(tiles), plan)
     if start >= total:
@@ -128,7 +132,7 @@ def pretrain(
     )
     trainer.fit(
         module,
-        loader(archive, batches, recipe.data),
+        loader(archive, batches, recipe.data, recipe.views),
         ckpt_path=str(checkpoint) if start else None,
         weights_only=True,
     )

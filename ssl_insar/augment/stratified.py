@@ -1,0 +1,77 @@
+"""Stratified troposphere: delay that follows the terrain, in rad."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ssl_insar.augment.config import StratifiedConfig
+from ssl_insar.augment.draw import Draw
+from ssl_insar.synth.stratified import TERRAIN, stratified_delay
+from ssl_insar.synth.turbulence import power_law_fields
+
+_TAIL = 1e-6
+"""Least and most probability of a drawn gradient: within 4.75 standard deviations."""
+
+
+class Stratified(nn.Module):
+    """Delay linear in height, k h with k Gaussian; Hanssen (2001), chapter 4.
+
+    Terrain comes from the tile where it has an elevation model, and is fractal elsewhere
+    (`ssl_insar.synth.stratified.TERRAIN`): that has the right texture but is tied to nothing real.
+    Destroys the difference between a delay around a summit and deformation of it.
+
+    Args:
+        config: how often and how strong.
+        size: side of a view, px.
+        spacing: ground distance of the view's pixels, m.
+    """
+
+    def __init__(self, config: StratifiedConfig, size: int, spacing: float) -> None:
+        super().__init__()
+        self.config = config
+        self.size = size
+        self.spacing = spacing
+
+    def forward(self, n: int, draw: Draw, height: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Screens for a random subset of n views.
+
+        Args:
+            n: number of views.
+            draw: of the views.
+            height: (n, 1, S, S), m, on the grids of the views; not finite where unknown, which counts
+                as the mean. Views without any height get made terrain, and so do all if None.
+
+        Returns:
+            which of the n views they are for (k,), and the screens (k, S, S), rad, zero mean, float32.
+
+        Raises:
+            ValueError: ``height`` is not of that shape.
+        """
+        if height is not None and height.shape != (n, 1, self.size, self.size):
+            raise ValueError(f"height is {(n, 1, self.size, self.size)}, not {tuple(height.shape)}")
+        chosen = draw.choose(n, self.config.p)
+        k = len(chosen)
+        # Gaussian from uniform numbers: `Draw` draws its normal ones on the device, where parameters
+        # would not be the same on every kind of device.
+        normal = torch.special.ndtri(draw.uniform(k, _TAIL, 1 - _TAIL))
+        gradient = draw.to_device(self.config.gradient * normal, k)
+        relief = draw.to_device(1000 * draw.log_uniform(k, *self.config.relief), k, 1, 1)
+        if height is None:
+            return chosen, stratified_delay(self._terrain(relief, draw), gradient)
+        terrain = height.index_select(0, chosen)[:, 0].float()
+        known = terrain.isfinite()
+        terrain = torch.where(known, terrain, torch.nan)
+        terrain = torch.where(known, terrain, terrain.nanmean((1, 2), keepdim=True))
+        # This waits for the device, but making terrain that nobody needs would take longer.
+        bare = torch.nonzero(~known.any(2).any(1)).flatten()
+        made = self._terrain(relief.index_select(0, bare), draw)
+        return chosen, stratified_delay(terrain.index_copy(0, bare, made), gradient)
+
+    def _terrain(self, relief: Tensor, draw: Draw) -> Tensor:
+        """Fractal terrain whose highest and lowest points are ``relief`` (k, 1, 1) m apart; (k, S, S)."""
+        square, spacing = (self.size, self.size), (self.spacing, self.spacing)
+        rough = power_law_fields(len(relief), square, spacing, TERRAIN, generator=draw.fields)
+        if not len(relief):
+            return rough
+        return rough * (relief / (rough.amax((1, 2), True) - rough.amin((1, 2), True)))

@@ -1,0 +1,118 @@
+"""What all transforms share: arguments from the recipe's sections, seeding, phasors in and out."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import Tensor
+
+from ssl_insar.augment import field as fd
+from ssl_insar.augment.config import Probability, Section
+from ssl_insar.augment.draw import Draw
+from ssl_insar.augment.transforms.library import albumentations as A
+from ssl_insar.augment.transforms.seeding import Reseeding, streams
+
+Image = NDArray[np.float32] | NDArray[np.complex64]
+"""(H, W, 2) float32 or (H, W) complex64."""
+
+
+class Always(Section):
+    """For effects whose section has no probability of its own."""
+
+    p: Probability = 1.0
+
+
+class PhaseEffect(Reseeding, A.BasicTransform):
+    """An effect of `ssl_insar.augment` on a batch of one.
+
+    Arguments, their bounds and defaults are those of ``arguments``, a section of a recipe; ``p`` is
+    decided by `albumentations`, so the effect itself always acts.
+
+    Raises:
+        ValueError: if an argument is unknown or out of its bounds.
+    """
+
+    arguments: ClassVar[type[Section]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "arguments" in cls.__dict__:
+            cls.InitSchema = cls.arguments
+            cls.__signature__ = inspect.signature(cls.arguments)
+
+    def __init__(self, **arguments: Any) -> None:
+        try:
+            given = self.arguments(**arguments)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise ValueError(f"{type(self).__name__}: {name}: {first['msg']}") from error
+        super().__init__(p=given.p)  # type: ignore[attr-defined]  # every section here has one
+        self.config: Any = given.model_copy(update={"p": 1.0})
+
+    def get_transform_init_args_names(self) -> tuple[str, ...]:
+        """Names of the arguments, for `albumentations` to write and restore."""
+        return tuple(self.arguments.model_fields)
+
+    def get_transform_init_args(self) -> dict[str, Any]:
+        """Arguments, as JSON and YAML can hold them."""
+        return {**self.config.model_dump(mode="json"), "p": self.p}
+
+    def set_random_seed(self, seed: int | None) -> None:
+        """Seed; a compose gives all transforms the same one, so the class is mixed in."""
+        super().set_random_seed(seed)
+        if seed is not None:
+            self.reseed(seed, *type(self).__name__.encode())
+
+    def reseed(self, *key: int) -> None:
+        """Take new streams."""
+        self.set_random_state(*streams(*key))
+
+    def should_apply(self, force_apply: bool = False) -> bool:
+        """Decide by ``p``; the first draw of a call."""
+        self.reseed_in_worker()
+        return bool(super().should_apply(force_apply))
+
+    def draw_key(self) -> int:
+        """A key for `Draw`: what the effect draws follows from the state of `albumentations`."""
+        return int(self.random_generator.integers(2**63))
+
+
+def draw_of(key: int) -> Draw:
+    """Random numbers of one call."""
+    return Draw(torch.device("cpu"), key)
+
+
+def to_field(image: Image) -> Tensor:
+    """A batch of one.
+
+    Shape:
+        (H, W, 2) float32 or (H, W) complex64 -> (1, 2, H, W) float32
+
+    Raises:
+        ValueError: if the image is something else.
+    """
+    if image.dtype == np.complex64 and image.ndim == 2:
+        return fd.from_complex(torch.from_numpy(image).unsqueeze(0))
+    if image.dtype == np.float32 and image.ndim == 3 and image.shape[2] == 2:
+        return torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0).contiguous()
+    raise ValueError(
+        "the image must be a phasor, (H, W, 2) float32 or (H, W) complex64, 0 = no data, and is "
+        f"{image.shape} {image.dtype}: make one with ssl_insar.phase.phasor"
+    )
+
+
+def to_image(field: Tensor, like: Image) -> Image:
+    """The reverse, of the kind of ``like``.
+
+    Shape:
+        (1, 2, H, W) -> (H, W, 2) float32 or (H, W) complex64
+    """
+    pairs = field[0].permute(1, 2, 0).contiguous()
+    out: Image = torch.view_as_complex(pairs).numpy() if np.iscomplexobj(like) else pairs.numpy()
+    return out

@@ -1,0 +1,141 @@
+"""Effects that move pixels: image, masks and boxes follow one sampling grid.
+
+Each interpolates once. The phasor and its validity are resampled together, and the result is a unit
+phasor; masks take the nearest pixel. What each imitates stands in `ssl_insar.augment.config`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ssl_insar.augment import config as cf
+from ssl_insar.augment.sampling import SamplingGrid, reduce, sample
+from ssl_insar.augment.transforms.effect import Always, Image, PhaseEffect, draw_of, to_field, to_image
+from ssl_insar.augment.transforms.library import albumentations as A
+
+Targets = A.core.type_definitions.Targets
+
+STILL = {
+    "crop": cf.CropConfig(area=(1.0, 1.0), stretch=1.0),
+    "flip": cf.FlipConfig(left_right=0, up_down=0),
+    "rotate": cf.RotateConfig(p=0),
+    "elastic": cf.ElasticConfig(p=0),
+}
+"""Sections that leave the geometry alone."""
+
+
+class Filled(cf.Section):
+    """What every effect of this module needs."""
+
+    fill_mask: int = Field(0, description="value of a mask where the view leaves the image")
+
+
+class GeometricEffect(PhaseEffect, A.DualTransform):
+    """An effect on where pixels lie; for square images."""
+
+    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES)
+    part: ClassVar[str]
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """The sampling grid, (S, S, 2), of all targets of a call.
+
+        Raises:
+            ValueError: if the image is not square.
+        """
+        height, width = params["shape"][:2]
+        if height != width:
+            raise ValueError(
+                f"{type(self).__name__} needs square images, and this one is {height} x {width} px: "
+                "put albumentations.RandomCrop or PadIfNeeded before it"
+            )
+        views = cf.ViewsConfig(**(STILL | {self.part: self.config}))
+        size = getattr(self.config, "size", None) or height
+        grid = SamplingGrid(views, tile=height, size=size)(1, draw_of(self.draw_key()))
+        return {"grid": grid[0].numpy()}
+
+    @torch.no_grad()
+    def apply(self, img: Image, grid: NDArray[np.float32], **params: Any) -> Image:
+        """Resample an image."""
+        mean, share = reduce(to_field(img), grid.shape[0])
+        return to_image(sample(mean, share, torch.from_numpy(grid).unsqueeze(0))[0], img)
+
+    def apply_to_mask(self, mask: NDArray[Any], grid: NDArray[np.float32], **params: Any) -> NDArray[Any]:
+        """Nearest pixel of a mask (H, W) or (H, W, C) of any type: no new values but ``fill_mask``."""
+        height, width = mask.shape[:2]
+        col = np.floor((grid[..., 0] + 1) * (width / 2)).astype(int)
+        row = np.floor((grid[..., 1] + 1) * (height / 2)).astype(int)
+        seen = (col >= 0) & (col < width) & (row >= 0) & (row < height)
+        out: NDArray[Any] = mask[row.clip(0, height - 1), col.clip(0, width - 1)]
+        out[~seen] = self.config.fill_mask
+        return out
+
+    def apply_to_bboxes(
+        self, bboxes: NDArray[np.float32], grid: NDArray[np.float32], **params: Any
+    ) -> NDArray[np.float32]:
+        """Boxes around what is left of each box, to a pixel; of one that is cropped away, an empty box.
+
+        Shape:
+            (N, 4 or more): x and y of two corners, as share of the side, and what else belongs to a box.
+        """
+        place = (grid + 1) / 2
+        corners = bboxes[:, None, None, :4]
+        inside = np.logical_and.reduce((place >= corners[..., :2]) & (place < corners[..., 2:]), axis=-1)
+        out = bboxes.copy()
+        for axis in (0, 1):
+            along = np.logical_or.reduce(inside, axis=axis + 1)
+            found = np.logical_or.reduce(along, axis=1)
+            size = along.shape[1]
+            out[:, axis] = np.where(found, along.argmax(1), 0) / size
+            out[:, axis + 2] = np.where(found, size - along[:, ::-1].argmax(1), 0) / size
+        return out
+
+
+class CropArguments(Filled, Always, cf.CropConfig):
+    """The section, and the size of the view."""
+
+    size: int | None = Field(None, gt=0, description="side of the view, px; else that of the image")
+
+
+class CropResize(GeometricEffect):
+    """Crop and resize; multilooks where the view is less than half as fine as the image."""
+
+    arguments = CropArguments
+    part = "crop"
+
+
+class FlipArguments(Filled, Always, cf.FlipConfig):
+    """The section."""
+
+
+class Flip(GeometricEffect):
+    """Mirror images. Left-right is exactly physical: it toggles ascending and descending."""
+
+    arguments = FlipArguments
+    part = "flip"
+
+
+class RotateArguments(Filled, cf.RotateConfig):
+    """The section."""
+
+
+class Rotate(GeometricEffect):
+    """Small rotation about the centre; what comes in at the corners is no data."""
+
+    arguments = RotateArguments
+    part = "rotate"
+
+
+class ElasticArguments(Filled, cf.ElasticConfig):
+    """The section."""
+
+
+class Elastic(GeometricEffect):
+    """Smooth random displacement that never folds."""
+
+    arguments = ElasticArguments
+    part = "elastic"

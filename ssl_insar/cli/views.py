@@ -1,0 +1,59 @@
+"""``ssl-insar views``: the picture book of a recipe's effects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+_COLUMNS = 4
+
+
+@click.command(
+    "views",
+    epilog="\b\nExamples:\n"
+    "  ssl-insar views archive --out views.png\n"
+    "  ssl-insar views archive --recipe simclr-cpu --set views.elastic.pixels=8 --out views.png\n"
+    "  ssl-insar views archive --tile 20200101_20200113_r0_c0 --out views.png",
+)
+@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
+@click.option("--recipe", default="simclr-cpu", show_default=True, help="Name or YAML file of a recipe.")
+@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change the recipe.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="PNG to write.")
+@click.option("--tile", "tiles", multiple=True, metavar="ID", help=f"Tiles to show, up to {_COLUMNS}.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of tiles and views.")
+def command(
+    archive: Path, recipe: str, overrides: tuple[str, ...], out: Path, tiles: tuple[str, ...], seed: int
+) -> None:
+    """Draw every effect of a recipe's views alone, and all together, on tiles of ARCHIVE.
+
+    The first row shows the tiles as they are. Effects that are off in the recipe are drawn, too, and marked.
+    """
+    import numpy as np
+
+    from ssl_insar.archive import Archive
+    from ssl_insar.errors import UserError
+    from ssl_insar.maps.picture_book import save_picture_book
+    from ssl_insar.pretrain.bank import donor_bank
+    from ssl_insar.pretrain.recipe import load
+
+    if len(tiles) > _COLUMNS:
+        raise UserError(f"--tile: {len(tiles)} tiles; give up to {_COLUMNS}")
+    settings = load(recipe, overrides)
+    opened = Archive.open(archive)
+    if tiles:
+        rows = [opened.position(name) for name in tiles]
+    else:
+        # Tiles in which there is something to see.
+        good = np.flatnonzero((opened.catalogue["coherent_fraction"] >= 0.6).to_numpy(bool))
+        pool = good if len(good) >= _COLUMNS else np.arange(len(opened))
+        chosen = np.random.default_rng(seed).choice(pool, min(_COLUMNS, len(pool)), replace=False)
+        rows = np.sort(chosen).tolist()
+    size = settings.model.size
+    try:
+        bank = donor_bank(opened, size, settings.views.donor.coherence, seed)
+    except UserError as error:
+        click.echo(f"note: {error}")
+        bank = None
+    off = save_picture_book(opened, rows, settings.views, size, out, bank=bank, seed=seed)
+    click.echo(f"wrote {out}" + (f"; off in the recipe: {', '.join(off)}" if off else ""))
