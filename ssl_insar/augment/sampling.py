@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -129,22 +130,41 @@ class SamplingGrid(nn.Module):
         noise = draw.normal(2 * len(chosen), 1, nodes + 4, nodes + 4)
         noise = F.conv2d(F.conv2d(noise, kernel.view(1, 1, 1, 5)), kernel.view(1, 1, 5, 1))
         noise = noise.view(len(chosen), 2, nodes, nodes)
-        surface = F.interpolate(noise, size=(self.size, self.size), mode="bicubic", align_corners=True)
-        surface = (
-            surface / surface.std(dim=(2, 3), keepdim=True).clamp_min(1e-3) * (2.0 * c.pixels / self.tile)
-        )
-        surface = surface * (MAX_STRAIN / strain(surface)).clamp_max(1.0)
+        basis = _bicubic(nodes, self.size, draw.device)
+        noise = noise * (2.0 * c.pixels / self.tile / _deviation(noise, basis))
+        noise = noise * (MAX_STRAIN / strain(noise, basis)).clamp_max(1.0)
+        surface = basis @ noise @ basis.T
         warped = grid.index_select(0, chosen) + surface.permute(0, 2, 3, 1)
         return grid.index_copy(0, chosen, warped)
 
 
-def strain(surface: Tensor) -> Tensor:
-    """Largest gradient of a displacement: below 1/2 the map cannot fold.
+@lru_cache(maxsize=8)
+def _bicubic(nodes: int, size: int, device: torch.device) -> Tensor:
+    """Weights of bicubic interpolation along one axis, (size, nodes): products of matrices interpolate."""
+    each = torch.eye(nodes, device=device).view(1, nodes, nodes, 1)
+    weights: Tensor = F.interpolate(each, size=(size, 1), mode="bicubic", align_corners=True)[0, :, :, 0]
+    return weights.T.contiguous()
+
+
+def _deviation(noise: Tensor, basis: Tensor) -> Tensor:
+    """Standard deviation of interpolated surfaces over their pixels, from the nodes alone.
 
     Shape:
-        (k, 2, S, S) in units of half the side -> (k, 1, 1, 1)
+        (k, 2, nodes, nodes), (S, nodes) -> (k, 2, 1, 1)
     """
-    step = 2.0 / surface.shape[-1]
-    along_x = surface.diff(dim=3).abs().amax(dim=(1, 2, 3))
-    along_y = surface.diff(dim=2).abs().amax(dim=(1, 2, 3))
-    return (torch.maximum(along_x, along_y) / step).clamp_min(1e-6).view(-1, 1, 1, 1)
+    gram, weight = basis.T @ basis / len(basis), basis.mean(dim=0)
+    square = ((gram @ noise @ gram) * noise).sum(dim=(2, 3), keepdim=True)
+    mean = torch.einsum("kcij,i,j->kc", noise, weight, weight)[..., None, None]
+    return (square - mean.square()).clamp_min(1e-6).sqrt()
+
+
+def strain(noise: Tensor, basis: Tensor) -> Tensor:
+    """Largest gradient of interpolated displacements: below 1/2 the map cannot fold.
+
+    Shape:
+        (k, 2, nodes, nodes), in units of half the side, (S, nodes) -> (k, 1, 1, 1)
+    """
+    slope = basis.diff(dim=0) * (len(basis) / 2.0)
+    along_y = (slope @ noise @ basis.T).abs().amax(dim=(1, 2, 3))
+    along_x = (basis @ noise @ slope.T).abs().amax(dim=(1, 2, 3))
+    return torch.maximum(along_x, along_y).clamp_min(1e-6).view(-1, 1, 1, 1)

@@ -46,7 +46,7 @@ COLUMNS = (
     "secondary_date",
     "peak_los_m",
 )
-LAWS = 1
+LAWS = 2
 """Raised whenever the same seed would give another collection, so that no folder mixes the two."""
 
 NEIGHBOURS = 3
