@@ -73,7 +73,7 @@ def header_places(path: Path) -> list[tuple[int, int]]:
     """First byte and end of the parts of a header: the start, the first directory, the values of its tags.
 
     Raises:
-        UnreadableError: there is no such header.
+        UnreadableError: there is no such header, or one with a hole in it.
     """
     with path.open("rb") as handle:
         start = handle.read(16)
@@ -91,7 +91,10 @@ def header_places(path: Path) -> list[tuple[int, int]]:
     inline = struct.calcsize(order + number)
     places = [(0, 2 * inline), (directory, directory + struct.calcsize(order + counter) + count * entry.size)]
     for _, kind, values, place in entries:
-        size = _SIZES.get(kind, 0) * values
+        if kind not in _SIZES:
+            # Without the tag that stood here, such as the width of its tiles, the rest means something else.
+            raise UnreadableError(f"{path}: damaged TIFF file (a tag of no known type in its header)")
+        size = _SIZES[kind] * values
         if size > inline:
             places.append((place, place + size))
     return places

@@ -61,6 +61,20 @@ def test_a_header_that_moves_or_shears_the_image(
         read(path)
 
 
+def test_a_hole_in_the_header_that_makes_strips_of_tiles(tmp_path: Path) -> None:
+    """Without the width and height of its tiles, GDAL reads them one behind the other as rows."""
+    path = write_tiff(tmp_path / "a.tif", PHASE, tiled=True, blockxsize=16, blockysize=16)
+    raw = bytearray(path.read_bytes())
+    for tag in (322, 323):
+        at = entry_of(raw, tag)
+        raw[at : at + 12] = bytes(12)
+    path.write_bytes(raw)
+    with rasterio.open(path) as dataset:
+        assert not np.array_equal(dataset.read(1), PHASE)
+    with pytest.raises(UnreadableError, match="a tag of no known type in its header"):
+        read(path)
+
+
 def test_values_without_a_place(tmp_path: Path) -> None:
     path = write_tiff(tmp_path / "a.tif", PHASE)
     raw = bytearray(path.read_bytes())
