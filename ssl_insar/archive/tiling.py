@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,11 +81,15 @@ class Strip:
         """The tiles, as views of the strip."""
         for index, col in enumerate(self.cols):
             columns = self._columns(index)
-            yield Tile(self.row, col, *(None if layer is None else layer[:, columns] for layer in self.patch))  # type: ignore[arg-type]
+            yield Tile(self.row, col, *self.patch.map(partial(_cut_columns, columns)))
 
     def _columns(self, index: int) -> slice:
         first = self.cols[index] - self.cols[0]
         return slice(first, first + self.tile)
+
+
+def _cut_columns(columns: slice, layer: NDArray[Any]) -> NDArray[Any]:
+    return layer[:, columns]
 
 
 def starts(length: int, tile: int, stride: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,7 +20,7 @@ _PROBES = 32
 """Pixels along a side that tell which threshold leaves a wanted area; all would take long to sort."""
 
 
-class Blanking(nn.Module):
+class Blanking(nn.Module, ABC):
     """Sets a part of views to no data (z = 0, never a phase of 0 or -pi); what part, subclasses draw.
 
     Args:
@@ -55,9 +57,9 @@ class Blanking(nn.Module):
             gone = gone & ~lost.view(-1, 1, 1, 1)
         return torch.where(gone, 0.0, field)
 
+    @abstractmethod
     def _gone(self, n: int, draw: Draw) -> Tensor:
         """Where each of n views loses its data; (n, S, S) bool."""
-        raise NotImplementedError
 
 
 class Blanks(Blanking):

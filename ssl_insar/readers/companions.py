@@ -33,8 +33,16 @@ _OVERSHOOT = 1.5
 _UNIT = 0.05
 """How far from 1 the length of a unit vector may be."""
 
-_WAVELENGTHS = (0.005, 2.0)
-"""m; what radars in orbit and on aircraft use."""
+_BANDS = (
+    (0.0083, 0.0088),  # Ka: aircraft
+    (0.0160, 0.0185),  # Ku: aircraft and snow missions
+    (0.0303, 0.0323),  # X: TerraSAR-X .03107, COSMO-SkyMed .03123
+    (0.0550, 0.0570),  # C: Sentinel-1 .05547, Envisat .05624, ERS and RADARSAT .05656
+    (0.0925, 0.0970),  # S: NISAR .0937, NovaSAR .0938
+    (0.2300, 0.2450),  # L: JERS .2353, ALOS .2361, NISAR .2384, ALOS-2 .2424
+    (0.6700, 0.7100),  # P: BIOMASS .6892
+)
+"""m; what radars in orbit and on aircraft use. One changed digit mostly falls between."""
 
 _TEXT_BYTES = 2**22
 """No parameter file is longer."""
@@ -229,7 +237,8 @@ def number(value: str | None) -> float | None:
 
 def radar_wavelength(metres: float | None) -> float | None:
     """A wavelength as it is told; None if no radar has it, as where its text was cut short."""
-    return metres if metres is not None and _WAVELENGTHS[0] < metres < _WAVELENGTHS[1] else None
+    known = metres is not None and any(low <= metres <= high for low, high in _BANDS)
+    return metres if known else None
 
 
 def _coarse(layer: Raster) -> NDArray[Any] | None:

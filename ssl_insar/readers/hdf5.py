@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -282,7 +282,7 @@ def day(text: str | None) -> date | None:
     """The day that a text begins with, as ``20160716...`` or ``2016-07-16...``; or None."""
     digits = re.match(r"(\d{4})-?(\d{2})-?(\d{2})", text or "")
     try:
-        return datetime(*map(int, digits.groups())).date() if digits else None  # type: ignore[arg-type]
+        return date(int(digits[1]), int(digits[2]), int(digits[3])) if digits else None
     except ValueError:
         return None
 

@@ -189,12 +189,11 @@ class Minicube:
         return _dates(array.values[...], str(array.attrs.get("units", "")))
 
     def _transform(self) -> Affine | None:
-        axes = [
-            self._axis(name, length) for name, length in zip(self.phase.dims[2:], self.shape, strict=True)
-        ]
-        if None in axes:
+        names = self.phase.dims[2:]
+        down, across = self._axis(names[0], self.shape[0]), self._axis(names[1], self.shape[1])
+        if down is None or across is None:
             return None
-        (y, dy), (x, dx) = axes  # type: ignore[misc]
+        (y, dy), (x, dx) = down, across
         return dx, 0.0, x - dx / 2, 0.0, dy, y - dy / 2
 
     def _axis(self, name: str, length: int) -> tuple[float, float] | None:

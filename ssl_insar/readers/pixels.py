@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,15 @@ class Patch(NamedTuple):
     coherence: NDArray[np.float32] | None = None
     elevation: NDArray[np.float32] | None = None
 
+    def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Patch:
+        """Every layer there is, changed alike, such as cut."""
+        return Patch(
+            change(self.phase),
+            change(self.valid),
+            None if self.coherence is None else change(self.coherence),
+            None if self.elevation is None else change(self.elevation),
+        )
+
 
 class Pixels(Protocol):
     """A source of windows. Whether its phase is wrapped, and what it means, is the frame's to say."""
@@ -84,8 +94,8 @@ class Arrays:
     def read(self, window: Window) -> Patch:
         """A copy of the window."""
         part = window.slices
-        layers = (self.phase, self.valid, self.coherence, self.elevation)
-        return Patch(*(None if layer is None else layer[part].copy() for layer in layers))  # type: ignore[arg-type]
+        layers = Patch(self.phase, self.valid, self.coherence, self.elevation)
+        return layers.map(lambda layer: layer[part].copy())
 
 
 @dataclass(frozen=True)
@@ -101,9 +111,8 @@ class Flipped:
 
     def read(self, window: Window) -> Patch:
         """The window, its rows counted from the end."""
-        patch = self.pixels.read(window.flipped(self.shape[0]))
         # Copied: arrays that run backwards are not taken by all libraries.
-        return Patch(*(None if layer is None else layer[::-1].copy() for layer in patch))  # type: ignore[arg-type]
+        return self.pixels.read(window.flipped(self.shape[0])).map(lambda layer: layer[::-1].copy())
 
 
 def whole(pixels: Pixels) -> Window:

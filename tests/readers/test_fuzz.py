@@ -275,9 +275,7 @@ def _difference(promise: Promise, found: Image, known: Image, *, scaled: bool, t
     if turned or (promise in (Promise.RELABELLED, Promise.MOSTLY) and found.dates != known.dates):
         factors.append(-1.0)
     if scaled and promise not in (Promise.SAME, Promise.ALIKE):
-        # Another wavelength; the median, for single values may be damaged besides.
-        moved = second != 0
-        factors.append(float(np.median(first[moved] / second[moved])) if moved.any() else 1.0)
+        factors.append(float(first @ second) / max(float(second @ second), 1e-30))
     wrapped = found.wrapped or known.wrapped
     same = max(_share(first, factor * second, wrapped) for factor in factors)
     least = 0.5 if promise is Promise.MOSTLY else 1.0

@@ -5,6 +5,7 @@ What each imitates, its source and what it destroys stand with the effect in `ss
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -31,13 +32,13 @@ class ImageEffect(PhaseEffect, A.ImageOnlyTransform):
         """Touch an image."""
         return to_image(self.touch(to_field(img), draw_of(key)), img)
 
+    @abstractmethod
     def touch(self, field: Tensor, draw: Draw) -> Tensor:
         """Touch a batch of one.
 
         Shape:
             (1, 2, H, W) -> the same
         """
-        raise NotImplementedError
 
 
 class Swap(ImageEffect):

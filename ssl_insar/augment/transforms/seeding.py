@@ -9,6 +9,7 @@ each other.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ def worker_key() -> tuple[int, ...] | None:
     return None if info is None else (info.seed, torch.initial_seed())
 
 
-class Reseeding:
+class Reseeding(ABC):
     """For transforms and composes: leave the copied generators when first called in a worker.
 
     The new streams depend on the old state, hence on a seed that was given, and on the worker: the same
@@ -54,6 +55,6 @@ class Reseeding:
             self._reseeded_in = info.seed
             self.reseed(int(self.random_generator.integers(2**63)), *key)
 
+    @abstractmethod
     def reseed(self, *key: int) -> None:
         """Take new streams."""
-        raise NotImplementedError
