@@ -24,7 +24,7 @@ def donor_bank(archive: Archive, size: int, coherence: float, seed: int) -> Tens
     """Choose donors.
 
     Args:
-        archive: the tiles; those with a positive 0/1 label of any name are left out.
+        archive: the tiles; those are used that a 0/1 label calls negative and none positive.
         size: side of the views, px.
         coherence: least mean local coherence of a donor.
         seed: of the choice.
@@ -33,12 +33,17 @@ def donor_bank(archive: Archive, size: int, coherence: float, seed: int) -> Tens
         (K, 2, S, S) unit phasors, 0 = no data.
 
     Raises:
-        UserError: no tile is quiet and coherent enough.
+        UserError: no tile is known to be quiet, and coherent enough.
     """
     table = archive.catalogue
-    quiet = (table["coherent_fraction"] >= _COHERENT).to_numpy(bool)
-    for name in table.columns[table.columns.str.startswith(LABEL_PREFIX)]:
-        quiet = quiet & ~(table[name] == 1).fillna(False).to_numpy(bool)
+    quiet = (table["coherent_fraction"] >= _COHERENT).to_numpy(bool).copy()
+    labels = [name for name in table.columns if name.startswith(LABEL_PREFIX)]
+    # What is not labelled may deform, and a donor's deformation would be in the views.
+    known = np.zeros(len(table), bool)
+    for name in labels:
+        known |= (table[name] == 0).fillna(False).to_numpy(bool)
+        quiet &= ~(table[name] == 1).fillna(False).to_numpy(bool)
+    quiet = quiet & known
     rows = np.flatnonzero(quiet)
     if len(rows) > MOST:
         rows = np.sort(np.random.default_rng([seed, 5]).choice(rows, MOST, replace=False))
@@ -50,7 +55,7 @@ def donor_bank(archive: Archive, size: int, coherence: float, seed: int) -> Tens
         bank, _ = bank_of(fields, coherence)
     if not len(bank):
         raise UserError(
-            f"{archive.path}: no tile is quiet and coherent enough to be a donor of atmosphere; "
-            "--set views.donor.p=0"
+            f"{archive.path}: no tile is labelled 0 and coherent enough to be a donor of atmosphere; "
+            "ingest it with --labels, or --set views.donor.p=0"
         )
     return bank

@@ -33,7 +33,7 @@ _RADIUS = 2.0
 
 
 class Backgrounds:
-    """Tiles of an archive in which nothing is known to deform.
+    """Tiles of an archive that are known not to deform.
 
     Attributes:
         archive: where they are from.
@@ -50,19 +50,24 @@ class Backgrounds:
             archive: any, of tiles of the side of the scenes.
             size: side of the scenes, px.
             wrapped: whether wrapped products are wanted; others need tiles that are unwrapped themselves.
-            label: tiles that have a positive label of this name are left out.
+            label: tiles have to be labelled 0 under this name; those without a label may deform.
 
         Raises:
-            UserError: the tiles are of another size, or none is quiet and coherent.
+            UserError: the tiles are of another size or have no such label, or none is quiet and coherent.
         """
         if archive.tile != size:
             raise UserError(
                 f"{archive.path}: its tiles have {archive.tile} px and not {size}; give --size {archive.tile}"
             )
         table = archive.catalogue
-        quiet = (table["coherent_fraction"] >= LEAST_COHERENT).to_numpy(bool)
-        if LABEL_PREFIX + label in table:
-            quiet = quiet & ~(table[LABEL_PREFIX + label] == 1).fillna(False).to_numpy(bool)
+        if LABEL_PREFIX + label not in table:
+            raise UserError(
+                f"{archive.path}: has no label '{label}', so nothing says which of its tiles are quiet; "
+                "ingest it with --labels"
+            )
+        # What is not labelled is unknown, and may deform.
+        negative = (table[LABEL_PREFIX + label] == 0).fillna(False).to_numpy(bool)
+        quiet = negative & (table["coherent_fraction"] >= LEAST_COHERENT).to_numpy(bool)
         if not wrapped:
             quiet = quiet & ~table["wrapped"].to_numpy(bool)
         self.archive = archive
@@ -71,8 +76,8 @@ class Backgrounds:
         self.rows: NDArray[np.int64] = np.flatnonzero(quiet)
         if not len(self.rows):
             raise UserError(
-                f"{archive.path}: holds no {'' if wrapped else 'unwrapped '}tile without '{label}' that is "
-                f"coherent in {LEAST_COHERENT:.0%} of its area"
+                f"{archive.path}: holds no {'' if wrapped else 'unwrapped '}tile labelled 0 for '{label}' "
+                f"that is coherent in {LEAST_COHERENT:.0%} of its area"
             )
 
     def check_fits(self, wavelength: float, spacing: float) -> None:
@@ -90,10 +95,10 @@ class Backgrounds:
                 )
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Rows of the archive, all of one place, with repetition, (count,)."""
+        """Rows of the archive, all of one place, none twice unless the place has too few, (count,)."""
         place = self.places[self.rows[rng.integers(len(self.rows))]]
         here = self.rows[self.places[self.rows] == place]
-        drawn: NDArray[np.int64] = here[rng.integers(len(here), size=count)]
+        drawn: NDArray[np.int64] = rng.choice(here, count, replace=len(here) < count)
         return drawn
 
     def inject(

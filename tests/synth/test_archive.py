@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from made import write_frames
 from made_presets import MOGI, lively, preset
 
 from ssl_insar import phase as ph
@@ -197,6 +198,22 @@ class TestBackground:
         # Its farthest corners move a little, too.
         expected = 0.2 * 4 * np.pi / WAVELENGTHS["C"]
         np.testing.assert_allclose(-moved.min(axis=(1, 2)), expected, rtol=0.15)
+
+    def test_tiles_that_nobody_called_quiet_are_not_used(self, simulated: Archive, tmp_path: Path) -> None:
+        law = preset(deformation={"share": 1.0, "sources": MOGI, "peak": 0.04})
+        frames = write_frames(tmp_path / "in", 12)
+        unlabelled = ingest(frames, tmp_path / "u", tile=SIZE, progress=False).archive
+        with pytest.raises(UserError, match="has no label 'deformation'"):
+            simulate(law, tmp_path / "a", background=unlabelled)
+        rows = (frames / "labels.csv").read_text().splitlines()
+        (tmp_path / "few.csv").write_text("\n".join([rows[0], *rows[7:10]]) + "\n")
+        partly = ingest(
+            frames, tmp_path / "p", tile=SIZE, labels=tmp_path / "few.csv", progress=False
+        ).archive
+        negative = partly.catalogue.loc[(partly.catalogue["label_deformation"] == 0).fillna(False), "id"]
+        used = simulate(law, tmp_path / "b", count=20, background=partly).catalogue["truth_background"]
+        assert 0 < len(negative) < len(partly)
+        assert set(used) <= set(negative)
 
     def test_the_rms_of_a_background_is_measured(self, tmp_path: Path) -> None:
         import torch
