@@ -284,7 +284,7 @@ def read_npy(path: Path) -> None:
 
 _PEAK = """
 import resource, sys, threading, time
-import geopandas, pandas, pyarrow.parquet, scipy.ndimage
+import geopandas, numba, pandas, pyarrow.parquet, scipy.ndimage
 from ssl_insar.archive import ingest
 from PIL import Image
 import rasterio

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from shapely import box, unary_union
+from shapely import box, polygons, unary_union
 from shapely.affinity import translate
 from shapely.geometry import Polygon
 from shapely.geometry.base import BaseGeometry
@@ -71,9 +71,11 @@ COLUMNS: dict[str, str] = {
 
 def to_table(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
     """Rows as dictionaries to a catalogue: `COLUMNS`, a geometry, and labels and truths of the tiles."""
-    told = sorted({name for row in rows for name in row if name.startswith((LABEL_PREFIX, TRUTH_PREFIX))})
+    given = set().union(*rows)
+    told = sorted(name for name in given if name.startswith((LABEL_PREFIX, TRUTH_PREFIX)))
     names = [*COLUMNS, *told, "geometry"]
-    table = gpd.GeoDataFrame(rows, columns=names, geometry="geometry", crs=GEOGRAPHIC)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    table = gpd.GeoDataFrame(columns, geometry="geometry", crs=GEOGRAPHIC)
     for name in told:
         table[name] = table[name].convert_dtypes()  # nullable: a label may be unknown
     for name, kind in COLUMNS.items():
@@ -161,16 +163,25 @@ def footprints(frame: Frame, corners: Sequence[tuple[int, int]], tile: int) -> l
             xs, ys = transform(frame.crs, GEOGRAPHIC, xs, ys)
         except Exception:  # of a damaged reference system or place PROJ makes errors of many kinds
             return [None] * len(corners)
-    return [_outline(points) for points in np.stack([xs, ys], axis=-1).reshape(-1, 4, 2)]
+    places = np.stack([xs, ys], axis=-1).reshape(-1, 4, 2)
+    # Together, but for the few that are damaged or lie across the antimeridian.
+    with np.errstate(invalid="ignore"):  # a damaged georeference leads to infinity
+        plain = (np.abs(places).max(axis=1) <= (360, 90)).all(axis=1)
+        plain &= np.ptp(places[..., 0], axis=1) <= 180
+    outlines: list[BaseGeometry | None] = [None] * len(places)
+    for i, outline in zip(np.flatnonzero(plain), polygons(places[plain]), strict=True):
+        outlines[i] = outline
+    for i in np.flatnonzero(~plain):
+        outlines[i] = _outline(places[i])
+    return outlines
 
 
 def _outline(points: NDArray[np.float64]) -> BaseGeometry | None:
+    """The outline of a tile across the antimeridian; None where there is no such place."""
     lon, lat = points.T
     # A damaged georeference leads anywhere; not a number compares as False.
     if not (np.abs(lat).max() <= 90 and np.abs(lon).max() <= 360):
         return None
-    if lon.max() - lon.min() <= 180:
-        return Polygon(points)
     eastward = Polygon((x % 360, y) for x, y in points)
     if not eastward.is_valid:
         return None

@@ -213,9 +213,8 @@ def cut_strip(frame: Frame, strip: Strip, min_valid: float) -> Cut | None:
         return None
     if kept != every:
         valid = valid[kept]
-    layers = encode(strip, kept, valid, wrapped=frame.wrapped)
+    layers, delivered = encode(strip, kept, valid, wrapped=frame.wrapped)
     coherence, coherent = local_coherence(layers["phase"], valid)
-    delivered = None if patch.coherence is None else strip.stacked(patch.coherence, kept)
     rows: list[dict[str, Any]] = []
     for i, index in enumerate(kept):
         row, col = strip.row, strip.cols[index]
@@ -228,7 +227,7 @@ def cut_strip(frame: Frame, strip: Strip, min_valid: float) -> Cut | None:
             "valid_fraction": counted[index] / tile**2,
             "coherence": float(coherence[i]),
             "coherent_fraction": float(coherent[i]),
-            "product_coherence": None if delivered is None else _mean(delivered[i], valid[i]),
+            "product_coherence": None if delivered is None else float(delivered[i] / counted[index]),
             "has_coherence": patch.coherence is not None,
             "has_elevation": patch.elevation is not None,
             "has_deformation": False,
@@ -238,11 +237,6 @@ def cut_strip(frame: Frame, strip: Strip, min_valid: float) -> Cut | None:
             facts |= {LABEL_PREFIX + name: value for name, value in known.items()}
         rows.append(facts)
     return Cut(rows, layers)
-
-
-def _mean(values: NDArray[np.float32], counted: NDArray[np.bool_]) -> float:
-    # A product and a sum take a fifth of the time of picking out what is counted.
-    return float((values * counted).sum(dtype=np.float64) / np.count_nonzero(counted))
 
 
 def _content(phase: NDArray[np.integer[Any]], bits: NDArray[np.uint8]) -> str:

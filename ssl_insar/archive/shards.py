@@ -152,7 +152,7 @@ class ShardWriter:
             for what in cuts[0].layers:
                 with replacing(store.part_file(self.folder, part, what)) as scratch:
                     _save([cut.layers[what] for cut in cuts], scratch)
-            stamps: Any = pd.DataFrame(rows)[_STAMPS]
+            stamps = pd.DataFrame({name: [row[name] for row in rows] for name in _STAMPS})
             table = pd.concat([to_table(rows), stamps], axis=1)
             write_catalogue(table, store.part_file(self.folder, part, "rows"))
         if self._seen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -41,11 +42,12 @@ def find(
     """
     named: dict[Path, Path] = {}
     walked: dict[Path, Path] = {}
+    folders: dict[Path, Path] = {}
     for source in sources:
         paths, by_name = _expand(str(source), options or ReadOptions())
         for path in paths:
             # Known by what they are, named by what they are called: a link of git-annex leads to a hash.
-            (named if by_name else walked).setdefault(path.resolve(), path.absolute())
+            (named if by_name else walked).setdefault(_target(path, folders), path.absolute())
     if not named and not walked:
         listed = ", ".join(str(s) for s in sources)
         raise UserError(f"{listed}: no interferogram in there; give a folder of product files")
@@ -53,14 +55,24 @@ def find(
     return [*named.values(), *kept], left
 
 
+def _target(path: Path, folders: dict[Path, Path]) -> Path:
+    """A path without links; ``folders`` keeps those that were followed, for many files share one."""
+    if path.name in ("", "..") or path.is_symlink():
+        return path.resolve()
+    if path.parent not in folders:
+        folders[path.parent] = path.parent.resolve()
+    return folders[path.parent] / path.name
+
+
 def fingerprint(path: Path) -> str:
     """Hash of a file's bytes, sampled where it is large; of a product folder, of its whole listing."""
     digest = hashlib.sha256()  # processors have instructions for this one
-    if path.is_dir():
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
         for entry in _entries(path):
             digest.update(repr(entry).encode())
         return digest.hexdigest()[:32]
-    size = path.stat().st_size
+    size = status.st_size
     with path.open("rb") as handle:
         if size <= _HASHED_WHOLE:
             digest.update(handle.read())
@@ -74,10 +86,10 @@ def fingerprint(path: Path) -> str:
 
 def stamp(path: Path) -> tuple[int, int]:
     """Size and time of change, ns: what tells that a source is another than before."""
-    if path.is_dir():
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
         entries = _entries(path)
         return sum(size for _, size, _ in entries), max((changed for *_, changed in entries), default=0)
-    status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 

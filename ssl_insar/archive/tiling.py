@@ -77,6 +77,10 @@ class Strip:
             out[i] = layer[:, self._columns(index)]
         return out
 
+    def firsts(self, which: list[int]) -> NDArray[np.int64]:
+        """(n,) first columns of some tiles in the patch."""
+        return np.array([self.cols[index] - self.cols[0] for index in which], np.int64)
+
     def tiles(self) -> Iterator[Tile]:
         """The tiles, as views of the strip."""
         for index, col in enumerate(self.cols):

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ssl_insar.archive.cutting import Cutter, Outcome, Skipped
 from ssl_insar.archive.sources import stamp
@@ -99,6 +99,8 @@ class Workers:
             yield from self._result(*queue.popleft())
 
     def _start(self, count: int) -> Executor:
+        if self._count == 1:
+            return _Here()
         if not self._processes:
             return ThreadPoolExecutor(count)
         # Freed memory is kept on purpose, which loky would take for a leak and start anew.
@@ -148,6 +150,19 @@ class Workers:
         except BrokenExecutor:
             self._spare = None
             raise
+
+
+class _Here(Executor):
+    """Does what it is given at once: one thread beside one that waits for it would only cost."""
+
+    def submit(self, function: Any, /, *args: Any, **named: Any) -> Future[Any]:
+        """The result of the call, or the error it ended in."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **named))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 def _size(path: Path) -> int:

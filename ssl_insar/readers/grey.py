@@ -122,9 +122,10 @@ def flat_no_data(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     Shape:
         (H, W) -> (H, W)
     """
-    flat = np.zeros(grey.shape, bool)
-    for level in _NO_DATA_LEVELS:
-        flat |= solid(grey == level, _FILL_SIDE)
+    levels = [grey == level for level in _NO_DATA_LEVELS]
+    flat = solid(np.logical_or(*levels), _FILL_SIDE)
+    if flat.any():  # of either level, or of both mixed
+        flat = np.logical_or(*(solid(level, _FILL_SIDE) for level in levels))
     return flat
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,9 +40,11 @@ class NameFacts(NamedTuple):
 def facts_of(path: Path) -> NameFacts:
     """Read the facts out of a file's name, or, for dates and frame, out of its parent folders."""
     stem = path.name
-    dates = next(filter(None, map(_dates, _parts(path))), (None, None))
-    frame = next(filter(None, map(_FRAME.search, _parts(path))), None)
-    in_name = _FRAME.search(stem)
+    dates, in_name = _dates(stem), _FRAME.search(stem)
+    frame = in_name
+    if dates is None or frame is None:
+        dates_above, frame_above = _told_above(str(path.parent))
+        dates, frame = dates or dates_above, frame or frame_above
     volcano, region = _place(stem, in_name) if in_name else (None, None)
     return NameFacts(
         reference_date=dates[0],
@@ -53,9 +56,13 @@ def facts_of(path: Path) -> NameFacts:
     )
 
 
-def _parts(path: Path) -> list[str]:
-    """The name, then those of the parent folders, the closest first."""
-    return [path.name, *(parent.name for parent in path.parents)]
+# One folder holds thousands of files.
+@lru_cache(maxsize=64)
+def _told_above(folder: str) -> tuple[tuple[date | None, date | None], re.Match[str] | None]:
+    """Dates of a pair and frame, out of the closest folder whose name tells them."""
+    names = Path(folder).parts[::-1]
+    dates = next(filter(None, map(_dates, names)), (None, None))
+    return dates, next(filter(None, map(_FRAME.search, names)), None)
 
 
 def _dates(part: str) -> tuple[date | None, date | None] | None:

@@ -137,14 +137,12 @@ def choose(paths: Iterable[Path], prefer: str = "wrapped") -> tuple[list[Path], 
         raise ValueError(f"prefer must be one of {', '.join((*PREFERENCES, 'all'))}, not {prefer!r}")
     order = PREFERENCES[prefer]
     products = [product_of(path) for path in paths]
-    best: dict[tuple[str, str], int] = {}
+    best: dict[tuple[str, str], tuple[int, int]] = {}
     for i, product in enumerate(products):
-        if product is None:
-            continue
-        key, rank = product
-        taken = best.get(key)
-        if taken is None or order.index(rank) < order.index(products[taken][1]):  # type: ignore[index]
-            best[key] = i
-    keep = set(best.values()) | {i for i, product in enumerate(products) if product is None}
+        if product is not None:
+            key, rank = product
+            # Of equals the first: how far back its rank stands, then its own place.
+            best[key] = min(best.get(key, (len(order), 0)), (order.index(rank), i))
+    keep = {i for _, i in best.values()} | {i for i, product in enumerate(products) if product is None}
     kept = [path for i, path in enumerate(paths) if i in keep]
     return kept, [path for i, path in enumerate(paths) if i not in keep]

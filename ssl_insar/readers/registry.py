@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,16 +66,17 @@ def family_of(path: str | Path, options: ReadOptions | None = None) -> Family:
         UnreadableError: the file is missing, empty, or of no known family.
     """
     path = Path(path)
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    kind = _kind(path)
+    if kind and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         raise UnreadableError(f"{path}: is a pipe or a device, not a file")  # opening one may wait for ever
-    head = b"" if path.is_dir() else _head(path)
+    head = b"" if stat.S_ISDIR(kind) else _head(path)
     layout = options is not None and options.layout is not None and bool(head)
     for family in _BY_SIGNATURE if layout else FAMILIES:
         if family.claims(path, head):
             return family
     if layout:
         return raw.FAMILY
-    if path.is_dir():
+    if stat.S_ISDIR(kind):
         raise UnreadableError(f"{path}: is a folder, not a file")
     known = ", ".join(family.name for family in FAMILIES)
     raise UnreadableError(f"{path}: {'is none of the known kinds (' + known + ')' if head else 'is empty'}")
@@ -164,6 +166,14 @@ def _same_day(frame: Frame) -> bool:
 def _listed(found: list[Frame]) -> str:
     names = [str(frame.member) for frame in found]
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _kind(path: Path) -> int:
+    """Mode of a file; 0 where it cannot be told, which opening it tells better."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def _head(path: Path) -> bytes:

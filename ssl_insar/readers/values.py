@@ -69,8 +69,7 @@ def phase_and_validity(
     if values.dtype.kind in "fc":
         _refuse_nonsense(values)
     if values.dtype.kind == "c":
-        valid = np.isfinite(values) & (values != 0)
-        phase = np.angle(values)
+        phase, valid = _of_phasors(values)
     else:
         phase = values
         valid = values != 0
@@ -86,14 +85,28 @@ def phase_and_validity(
     return phase.astype(np.float32, copy=False), valid
 
 
+def _of_phasors(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Argument and validity of complex values; a third of the time that asking complex numbers takes."""
+    real, imag = np.ascontiguousarray(values.real), np.ascontiguousarray(values.imag)
+    valid = real != 0
+    valid |= imag != 0
+    # Finite throughout as a rule, which two quick passes tell: NaN makes one of these false.
+    if not all(part.min(initial=0) > -np.inf and part.max(initial=0) < np.inf for part in (real, imag)):
+        valid &= np.isfinite(values)
+    return np.arctan2(imag, real), valid
+
+
 def _refuse_nonsense(values: NDArray[Any]) -> None:
     """Some codecs unpack anything, and nothing else tells values that stand in the wrong byte order."""
     step = max(int(np.sqrt(values.size / _LOOKED_AT)), 1)
     seen = np.abs(values[::step, ::step])
-    wild = seen[(seen > _WILD) & (seen < np.inf)]
     share, count = _MOST_WILD
     least = max(share * seen.size, count)
-    tiny = np.count_nonzero((seen > 0) & (seen < np.finfo(seen.dtype).tiny))
+    wild = seen[seen > _WILD]
+    wild = wild[wild < np.inf]
+    tiny = np.count_nonzero(seen < np.finfo(seen.dtype).tiny)
+    if tiny > count:  # zeros are none
+        tiny -= np.count_nonzero(seen == 0)
     if (wild.size > least and np.unique(wild).size > least) or tiny > max(_MOST_TINY * seen.size, count):
         raise ValueError(
             "its values are no numbers that make sense; damaged, or in another byte order than told"

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from made_products import mintpy_stack
+from made_products.stacks import mintpy_stack
 
 from ssl_insar.archive.cutting import Cut, Cutter, Cutting
 from ssl_insar.readers import frames

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from made import write_frames
-from made_products import mintpy_stack
+from made_products.stacks import mintpy_stack
 
 from ssl_insar.archive import workers
 from ssl_insar.archive.cutting import Cut, Cutter, Cutting, Outcome, Skipped

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_products import amplitude, scene
+from made_products.scenes import amplitude, scene
 from numpy.typing import NDArray
 
 from ssl_insar.readers import UnreadableError, read
