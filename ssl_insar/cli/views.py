@@ -51,7 +51,7 @@ def command(
         rows = np.sort(chosen).tolist()
     size = settings.model.size
     try:
-        bank = donor_bank(opened, size, settings.views.donor.coherence, seed)
+        bank = donor_bank(opened, size, settings.views.donor, seed)
     except UserError as error:
         click.echo(f"note: {error}")
         bank = None

@@ -1,16 +1,15 @@
-"""The encoder: a timm backbone, what it expects as input, and how tiles get there."""
+"""The encoder: a backbone, what it expects as input, and how tiles get there."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -20,11 +19,13 @@ from ssl_insar.atomic import check_replaceable, present_folder, replacing_folder
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.sampling import reduce, sample, whole
 from ssl_insar.errors import UserError
+from ssl_insar.models import backbones
+from ssl_insar.models.card import Card
 from ssl_insar.models.embeddings import Embeddings, Provenance
 from ssl_insar.models.precision import autocast, best_device
+from ssl_insar.models.pretrained import load_pretrained
 from ssl_insar.progress import bar
 
-FORMAT = 1
 WEIGHTS = "encoder.safetensors"
 CARD = "encoder.json"
 CHANNELS = (("re", "im"), ("cos", "sin"), ("cos", "sin", "coherence"))
@@ -71,50 +72,49 @@ class InputSpec:
         return self.assemble(*sample(mean, share, whole(mean, self.size)))
 
 
-@dataclass(frozen=True)
-class Card:
-    """What goes with the weights: everything needed to rebuild and to judge them.
-
-    Attributes:
-        backbone: name of a timm model.
-        size: side of the input, px.
-        channels: of the input.
-        about: recipe name and hash, archive digest, steps, scores: whatever the maker knew.
-    """
-
-    backbone: str
-    size: int
-    channels: tuple[str, ...]
-    about: dict[str, Any] = field(default_factory=dict)
-
-
 class Encoder(nn.Module):
     """Tile in, feature vector out.
 
     Attributes:
         loaded_from: the folder it was loaded from, if any.
+        keep_maps: whether a forward pass leaves the feature maps in ``maps``.
+        maps: (B, M, h, w) of the last pass, with their gradient; None if they are not kept.
 
     Args:
-        backbone: name of a timm model, such as ``resnet18``.
+        backbone: name of a timm model, such as ``resnet18``, or ``alexnet``.
         spec: the input it expects.
         about: facts for the card.
+        weights: file of weights for colour images to begin with, else random ones; what it was goes
+            into the card. See `ssl_insar.models.pretrained`.
+
+    Raises:
+        UserError: unknown backbone, a size or channels that it does not take, or weights of another.
     """
 
     def __init__(
-        self, backbone: str, spec: InputSpec | None = None, about: dict[str, Any] | None = None
+        self,
+        backbone: str,
+        spec: InputSpec | None = None,
+        about: dict[str, Any] | None = None,
+        weights: Path | None = None,
     ) -> None:
         super().__init__()
         self.loaded_from: Path | None = None
         self.spec = spec or InputSpec()
-        self.card = Card(backbone, self.spec.size, self.spec.channels, about or {})
-        try:
-            self.backbone: nn.Module = timm.create_model(
-                backbone, pretrained=False, in_chans=len(self.spec.channels), num_classes=0
-            )
-        except RuntimeError as error:  # timm's way to say unknown model
-            close = ", ".join(timm.list_models(f"*{backbone[:6]}*")[:5]) or "see timm.list_models()"
-            raise UserError(f"backbone '{backbone}' is unknown to timm; near it: {close}") from error
-        self.dimension: int = int(self.backbone.num_features)
+        self.backbone: nn.Module
+        self.dimension: int
+        self.backbone, self.dimension = backbones.build(backbone, len(self.spec.channels), self.spec.size)
+        about = dict(about or {})
+        if weights is not None:
+            about["weights"] = load_pretrained(self.backbone, Path(weights), backbone)
+        self.card = Card(backbone, self.spec.size, self.spec.channels, about)
+        self.keep_maps = False
+        self.maps: Tensor | None = None
+
+    @property
+    def map_channels(self) -> int:
+        """Channels of the feature maps."""
+        return backbones.map_channels(self.backbone, len(self.spec.channels), self.spec.size)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of prepared input.
@@ -122,7 +122,10 @@ class Encoder(nn.Module):
         Shape:
             (B, C, S, S) -> (B, D)
         """
-        features: Tensor = self.backbone(x)
+        if self.keep_maps:
+            features, self.maps = backbones.features_and_maps(self.backbone, x)
+        else:
+            features = self.backbone(x)
         return features
 
     @property
@@ -206,8 +209,7 @@ class Encoder(nn.Module):
             # Contiguous: safetensors refuses the channels_last strides of training.
             weights = {k: v.detach().cpu().contiguous() for k, v in self.backbone.state_dict().items()}
             save_file(weights, folder / WEIGHTS)
-            card = {"format": FORMAT, "hash": self.hash} | dataclasses.asdict(self.card)
-            (folder / CARD).write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
+            self.card.write(folder / CARD, self.hash, self.dimension)
 
     @classmethod
     def load(cls, path: str | Path) -> Encoder:
@@ -226,16 +228,16 @@ class Encoder(nn.Module):
         folder = present_folder(folder)
         if not (folder / CARD).exists():
             raise UserError(f"{given}: no encoder here; give a run folder made by ssl-insar pretrain")
+        card, hash_ = Card.read(folder / CARD)
         try:
-            card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            if card["format"] > FORMAT:
-                raise UserError(f"{folder}: written by a newer ssl_insar; upgrade to read it")
-            spec = InputSpec(int(card["size"]), tuple(card["channels"]))
-            encoder = cls(card["backbone"], spec, card["about"])
+            encoder = cls(card.backbone, InputSpec(card.size, card.channels), card.about)
             encoder.backbone.load_state_dict(load_file(folder / WEIGHTS))
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            raise UserError(f"{folder}: damaged encoder ({error}); take it from the run again") from error
-        if encoder.hash != card["hash"]:
+        except UserError as error:  # of a backbone that this timm does not know, or a card that was edited
+            raise UserError(f"{folder}: {error}") from error
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            line = " ".join(str(error).split())[:200]  # torch lists all keys that do not fit
+            raise UserError(f"{folder}: damaged encoder ({line}); take it from the run again") from error
+        if encoder.hash != hash_:
             raise UserError(
                 f"{folder}: weights and card do not belong together; take both from the run again"
             )
