@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ssl_insar.augment.config import OffsetConfig, RampConfig, TurbulenceConfig
 from ssl_insar.augment.draw import Draw
+from ssl_insar.augment.pools import Turbulent
 from ssl_insar.synth.turbulence import power_law_fields
 
 
@@ -42,10 +43,19 @@ class Ramp(nn.Module):
         Shape:
             -> (n, S, S), rad
         """
+        across, down = self.lines(n, draw)
+        return across + down
+
+    def lines(self, n: int, draw: Draw) -> tuple[Tensor, Tensor]:
+        """What the planes gain along the columns, and along the rows.
+
+        Shape:
+            -> (n, 1, S), (n, S, 1), rad
+        """
         on = (draw.uniform(n) < self.config.p).float() * self.config.fringes * 2 * torch.pi
         along_x = draw.to_device(on * draw.uniform(n, -1, 1), n, 1, 1)
         along_y = draw.to_device(on * draw.uniform(n, -1, 1), n, 1, 1)
-        return along_x * self.steps + along_y * self.steps.view(-1, 1)
+        return along_x * self.steps, along_y * self.steps.view(-1, 1)
 
 
 class Turbulence(nn.Module):
@@ -63,15 +73,23 @@ class Turbulence(nn.Module):
         self.size = size
         self.spacing = spacing
 
-    def forward(self, n: int, draw: Draw) -> tuple[Tensor, Tensor]:
+    def forward(self, n: int, draw: Draw, pool: Turbulent | None = None) -> tuple[Tensor, Tensor]:
         """Screens for a random subset of n views.
+
+        Args:
+            n: number of views.
+            draw: of the views.
+            pool: where the screens are cut from; None: each is made anew, which takes many times as
+                long and depends on which other views get one.
 
         Returns:
             which of the n views they are for (k,), and the screens (k, S, S), rad, zero mean.
         """
-        chosen = draw.choose(n, self.config.p)
+        chosen, draw = draw.subset(n, self.config.p)
         k = len(chosen)
         rms = draw.to_device(draw.log_uniform(k, *self.config.rms), k, 1, 1)
+        if pool is not None:
+            return chosen, pool.windows(k, draw).mul_(rms)
         square = (self.size, self.size)
         screens = power_law_fields(k, square, (self.spacing, self.spacing), generator=draw.fields)
         return chosen, screens * rms

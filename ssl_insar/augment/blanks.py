@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.config import BlanksConfig
+from ssl_insar.augment.cutout import box, within
 from ssl_insar.augment.draw import Draw
 from ssl_insar.synth.stratified import ground
 from ssl_insar.synth.terrain import along
@@ -62,6 +64,27 @@ class Blanking(nn.Module, ABC):
         """Where each of n views loses its data; (n, S, S) bool."""
 
 
+class _Drawn(NamedTuple):
+    """Numbers of k blanks, whichever kind each is of: so what a view gets does not depend on the others'.
+
+    Attributes:
+        area: share of the view, (k,).
+        share: three uniform numbers each, (3, k).
+        heading: of the track from north, clockwise, degrees, (k,).
+        noise: of the nodes of a blob, on the device, (k, nodes^2).
+    """
+
+    area: Tensor
+    share: Tensor
+    heading: Tensor
+    noise: Tensor
+
+    def of(self, these: Tensor) -> _Drawn:
+        """Those of some of the blanks."""
+        area, share, heading, noise = self
+        return _Drawn(area[these], share[:, these], heading[these], noise[these])
+
+
 class Blanks(Blanking):
     """One shape of no data in some views.
 
@@ -85,44 +108,42 @@ class Blanks(Blanking):
             "half-plane": self._half_planes,
             "stripe": self._stripes,
         }
-        kinds = draw.pick(n, tuple(range(len(self.config.kinds))))
-        kinds = torch.where(draw.uniform(n) < self.config.p, kinds, -1)
-        area = draw.uniform(n, *self.config.area)
+        chosen, draw = draw.subset(n, self.config.p)
+        k = len(chosen)
+        kinds = draw.pick(k, tuple(range(len(self.config.kinds))))
+        drawn = _Drawn(
+            draw.uniform(k, *self.config.area),
+            torch.stack([draw.uniform(k) for _ in range(3)]),
+            draw.uniform(k, *self.config.heading) * draw.sign(k, 0.5),
+            draw.normals(k, _NODES**2),
+        )
         gone = torch.zeros((n, *self.x.shape), dtype=torch.bool, device=draw.device)
         for number, kind in enumerate(self.config.kinds):
             these = torch.nonzero(kinds == number).flatten()
             if len(these):
-                gone.index_copy_(0, draw.to_device(these, -1), shapes[kind](area[these], draw))
+                gone.index_copy_(0, chosen[these], shapes[kind](drawn.of(these), draw))
         return gone
 
-    def _boxes(self, area: Tensor, draw: Draw) -> Tensor:
-        k = len(area)
-        stretch = draw.log_uniform(k, 0.5, 2.0).sqrt()
-        # No side is longer than the view: a box of much area is nearer to a square.
-        wide = (area.sqrt() * stretch).clamp(max=1.0).maximum(area)
-        high = area / wide
-        right, up = ((draw.uniform(k) - 0.5) * (1 - side) for side in (wide, high))
-        in_x = (self.x[0] - draw.to_device(right, k, 1)).abs() < draw.to_device(wide / 2, k, 1)
-        in_y = (self.y[:, 0] - draw.to_device(up, k, 1)).abs() < draw.to_device(high / 2, k, 1)
+    def _boxes(self, drawn: _Drawn, draw: Draw) -> Tensor:
+        edges = draw.to_device(box(drawn.area, *drawn.share), 4, -1)
+        in_x, in_y = within(edges, self.x[0] + 0.5)
         return in_y.unsqueeze(2) & in_x.unsqueeze(1)
 
-    def _blobs(self, area: Tensor, draw: Draw) -> Tensor:
-        noise = draw.normal(len(area), 1, _NODES, _NODES)
+    def _blobs(self, drawn: _Drawn, draw: Draw) -> Tensor:
+        noise = drawn.noise.view(-1, 1, _NODES, _NODES)
         smooth = F.interpolate(noise, size=self.x.shape, mode="bicubic", align_corners=True)[:, 0]
-        return lowest(smooth, draw.to_device(area, len(area)))
+        return lowest(smooth, draw.to_device(drawn.area, -1))
 
-    def _half_planes(self, area: Tensor, draw: Draw) -> Tensor:
-        k = len(area)
-        across = along(self.x, self.y, draw.to_device(draw.uniform(k, 0.0, 360.0), k, 1, 1))
-        return lowest(across, draw.to_device(area, k))
+    def _half_planes(self, drawn: _Drawn, draw: Draw) -> Tensor:
+        azimuth = draw.to_device(360.0 * drawn.share[0], -1, 1, 1)
+        return lowest(along(self.x, self.y, azimuth), draw.to_device(drawn.area, -1))
 
-    def _stripes(self, area: Tensor, draw: Draw) -> Tensor:
-        k = len(area)
+    def _stripes(self, drawn: _Drawn, draw: Draw) -> Tensor:
         # A burst ends at lines of constant azimuth time: it is cut off across the track.
-        heading = draw.uniform(k, *self.config.heading) * draw.sign(k, 0.5)
-        middle = draw.to_device(draw.uniform(k, -0.5, 0.5), k, 1, 1)
-        across = along(self.x, self.y, draw.to_device(heading, k, 1, 1)) - middle
-        return lowest(across.abs(), draw.to_device(area, k))
+        heading = draw.to_device(drawn.heading, -1, 1, 1)
+        middle = draw.to_device(drawn.share[0] - 0.5, -1, 1, 1)
+        across = along(self.x, self.y, heading) - middle
+        return lowest(across.abs(), draw.to_device(drawn.area, -1))
 
 
 def lowest(score: Tensor, area: Tensor) -> Tensor:

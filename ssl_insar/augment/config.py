@@ -42,6 +42,7 @@ class CropConfig(Section):
 
     area: ShareSpan = Field((0.4, 1.0), description="share of the tile's area")
     stretch: float = Field(1.1, ge=1, description="largest aspect ratio")
+    keep: Probability = Field(0.6, description="least share of known deformation that a crop holds")
 
 
 class FlipConfig(Section):
@@ -113,6 +114,7 @@ class CutoutConfig(Section):
 
     p: Probability = 0.3
     area: ShareSpan = Field((0.05, 0.25), description="share of the view")
+    deformation: Probability = Field(0.4, description="largest share of known deformation to cut out")
 
 
 BlankKind = Literal["box", "blob", "half-plane", "stripe"]
@@ -140,6 +142,9 @@ class DonorConfig(Section):
 
     p: Probability = 0.0
     coherence: Probability = Field(0.5, description="donors of less mean local coherence are not used")
+    quiet: Literal["labelled", "presumed"] = Field(
+        "presumed", description="donors: tiles that a label calls 0, or flat ones, without a label read"
+    )
 
 
 class MultilookConfig(Section):
@@ -198,6 +203,10 @@ class ViewsConfig(Section):
     cap: float = Field(
         1.0, gt=0, description="largest RMS of turbulence, stratified delay and ionosphere together, rad"
     )
+    snr: float = Field(
+        5.0, ge=0, description="where deformation is known, its GLS ratio stays at or above this, if it was"
+    )
+    real_factor: RealFactorConfig = RealFactorConfig()
     crop: CropConfig = CropConfig()
     flip: FlipConfig = FlipConfig()
     rotate: RotateConfig = RotateConfig()

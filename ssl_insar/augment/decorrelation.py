@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.config import DecorrelationConfig
 from ssl_insar.augment.draw import Draw
+from ssl_insar.augment.fused import fusible
+from ssl_insar.augment.pools import Noise
 from ssl_insar.synth.decorrelation import noise_vector
 
 
@@ -18,32 +20,59 @@ class Decorrelation(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, field: Tensor, local: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, field: Tensor, local: Tensor, draw: Draw, pool: Noise | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Add decorrelation noise. No data stays no data.
 
         Args:
             field: (B, 2, H, W) unit phasors.
             local: (B, 1, H, W) their local coherence.
             draw: of the view.
+            pool: where the noise is taken from; None: drawn anew, which takes many times as long and
+                depends on which other views are touched.
 
         Returns:
             both, for the touched views with the noise added and the local coherence lowered by it.
         """
-        chosen = draw.choose(field.shape[0], self.config.p)
+        chosen, noisy, lowered = self.touched(field, local, draw, pool)
+        return field.index_copy(0, chosen, noisy), local.index_copy(0, chosen, lowered)
+
+    def touched(
+        self, field: Tensor, local: Tensor, draw: Draw, pool: Noise | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Only those views that the effect chooses.
+
+        Returns:
+            which of the B views (k,), and what becomes of their field and of their local coherence.
+        """
+        chosen, draw = draw.subset(field.shape[0], self.config.p)
         k = len(chosen)
+        field, local = field.index_select(0, chosen), local.index_select(0, chosen)
         if k == 0:
-            return field, local
+            return chosen, field, local
         coherence = draw.to_device(draw.uniform(k, *self.config.coherence), k, 1, 1)
-        looks = draw.to_device(draw.uniform(k, *map(float, self.config.looks)).round(), k, 1, 1)
-        shape = field.shape[-2:]
-        # torch offers seeded Gamma draws under this private name only (its public distribution
-        # uses the global generator, which would break reproducibility).
-        gamma = torch._standard_gamma(looks.expand(k, *shape).contiguous(), generator=draw.fields)
-        vector = noise_vector(coherence, gamma, draw.normal(k, *shape, 2))
-        noise, _ = fd.renormalise(torch.stack(vector, dim=1))
-        touched = field.index_select(0, chosen)
-        real = touched[:, 0] * noise[:, 0] - touched[:, 1] * noise[:, 1]
-        imag = touched[:, 0] * noise[:, 1] + touched[:, 1] * noise[:, 0]
-        lowered = local.index_select(0, chosen) * coherence.unsqueeze(1)
-        noisy = field.index_copy(0, chosen, torch.stack([real, imag], 1))
-        return noisy, local.index_copy(0, chosen, lowered)
+        intensity, normal = self._drawn(k, field, draw) if pool is None else pool.pieces(k, draw)
+        shape = (k, *field.shape[-2:])
+        noisy = _noisy(field, coherence, intensity.view(shape), normal.view(2, *shape))
+        return chosen, noisy, local * coherence.unsqueeze(1)
+
+    def _drawn(self, k: int, field: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+        """What `Noise.pieces` gives, of draws that are used once."""
+        looks = draw.to_device(draw.uniform(k, *map(float, self.config.looks)).round(), k, 1)
+        pixels = field.shape[-2] * field.shape[-1]
+        # Under a private name, as in `Noise`.
+        intensity = torch._standard_gamma(looks.expand(k, pixels).contiguous(), generator=draw.fields)
+        return intensity, draw.normal(2, k, pixels)
+
+
+@fusible
+def _noisy(field: Tensor, coherence: Tensor, intensity: Tensor, normal: Tensor) -> Tensor:
+    """Phasors times noise of unit length.
+
+    Shape:
+        (k, 2, H, W), (k, 1, 1), (k, H, W), (2, k, H, W) -> (k, 2, H, W)
+    """
+    vector = noise_vector(coherence, intensity, normal.movedim(0, -1))
+    noise, _ = fd.renormalise(torch.stack(vector, 1))
+    return fd.times(field, noise)

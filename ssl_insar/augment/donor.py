@@ -44,20 +44,20 @@ class Donor(nn.Module):
         """
         if bank.shape[1:] != field.shape[1:]:
             raise ValueError(f"donors are {tuple(field.shape[1:])}, not {tuple(bank.shape[1:])}")
-        chosen = draw.choose(field.shape[0], self.config.p)
+        chosen, draw = draw.subset(field.shape[0], self.config.p)
         k = len(chosen)
         if k == 0 or len(bank) == 0:
             return field
-        which = (draw.uniform(k) * len(bank)).long().clamp_max(len(bank) - 1)
-        donor = bank.index_select(0, draw.to_device(which, k)).to(field.dtype)
+        which = draw.to_device(draw.below(k, len(bank)), k)
+        donor = bank.index_select(0, which).to(field.dtype)
         for axis in (2, 3):
             mirrored = draw.to_device(draw.sign(k, 0.5), k, 1, 1, 1) < 0
             donor = torch.where(mirrored, donor.flip(axis), donor)
-        donor, _ = fd.renormalise(_times(donor, _conjugate(donor.mean((2, 3), keepdim=True))))
+        donor, _ = fd.renormalise(fd.times(donor, _conjugate(donor.mean((2, 3), keepdim=True))))
         donor = _conjugate(donor, draw.to_device(draw.sign(k, 0.5), k, 1, 1).to(field.dtype))
         one = torch.tensor([1.0, 0.0], dtype=field.dtype, device=field.device).view(1, 2, 1, 1)
         donor = torch.where(fd.validity(donor) > 0, donor, one)
-        return field.index_copy(0, chosen, _times(field.index_select(0, chosen), donor))
+        return field.index_copy(0, chosen, fd.times(field.index_select(0, chosen), donor))
 
 
 def bank_of(fields: Tensor, coherence: float) -> tuple[Tensor, int]:
@@ -83,10 +83,3 @@ def bank_of(fields: Tensor, coherence: float) -> tuple[Tensor, int]:
 def _conjugate(field: Tensor, sign: Tensor | float = -1.0) -> Tensor:
     """Times ``sign`` the imaginary part; (B, 2, H, W) -> the same."""
     return torch.stack([field[:, 0], field[:, 1] * sign], dim=1)
-
-
-def _times(first: Tensor, second: Tensor) -> Tensor:
-    """Product of phasors: phases add; (B, 2, H, W) twice, broadcast -> (B, 2, H, W)."""
-    real = first[:, 0] * second[:, 0] - first[:, 1] * second[:, 1]
-    imag = first[:, 0] * second[:, 1] + first[:, 1] * second[:, 0]
-    return torch.stack([real, imag], dim=1)

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_EPS = 1e-6
+EPS = 1e-6
+"""Phasors no longer than this are no data."""
 
 
 def from_counts(counts: Tensor, valid_bits: Tensor) -> Tensor:
@@ -49,6 +50,9 @@ def magnitude(field: Tensor) -> Tensor:
     Shape:
         (B, 2, H, W) -> (B, 1, H, W)
     """
+    if torch.compiler.is_compiling():
+        # In one pass with what comes before and behind, the function of the C library is the slow part.
+        return (field[:, :1].square() + field[:, 1:].square()).sqrt()
     # hypot: 40 times faster on a CPU than a norm over a dimension of two.
     return torch.hypot(field[:, :1], field[:, 1:])
 
@@ -59,7 +63,7 @@ def validity(field: Tensor) -> Tensor:
     Shape:
         (B, 2, H, W) -> (B, 1, H, W)
     """
-    return (magnitude(field) > _EPS).to(field.dtype)
+    return (magnitude(field) > EPS).to(field.dtype)
 
 
 def renormalise(field: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,7 +73,7 @@ def renormalise(field: Tensor) -> tuple[Tensor, Tensor]:
         (B, 2, H, W) -> (B, 2, H, W), (B, 1, H, W)
     """
     length = magnitude(field)
-    return field * torch.where(length > _EPS, 1.0 / length.clamp_min(_EPS), 0.0), length.clamp_max(1.0)
+    return field * torch.where(length > EPS, 1.0 / length.clamp_min(EPS), 0.0), length.clamp_max(1.0)
 
 
 def multilook(field: Tensor, looks: int) -> tuple[Tensor, Tensor]:
@@ -105,3 +109,14 @@ def power(field: Tensor, exponent: int) -> Tensor:
     for _ in range(exponent - 1):
         out_real, out_imag = out_real * real - out_imag * imag, out_real * imag + out_imag * real
     return torch.stack([out_real, out_imag], dim=1)
+
+
+def times(first: Tensor, second: Tensor) -> Tensor:
+    """Product of phasors: phases add.
+
+    Shape:
+        (B, 2, H, W) twice, broadcast -> (B, 2, H, W)
+    """
+    real = first[:, 0] * second[:, 0] - first[:, 1] * second[:, 1]
+    imag = first[:, 0] * second[:, 1] + first[:, 1] * second[:, 0]
+    return torch.stack([real, imag], dim=1)

@@ -28,7 +28,7 @@ class FrameEdge(Blanking):
         self.config = config
 
     def _gone(self, n: int, draw: Draw) -> Tensor:
-        chosen = draw.choose(n, self.config.p)
+        chosen, draw = draw.subset(n, self.config.p)
         k = len(chosen)
         tilt = draw.uniform(k, *self.config.heading) * draw.sign(k, 0.5)
         # The normal of the edge points away from the lost side: north, east, south or west, and the tilt.

@@ -36,7 +36,7 @@ class Multilook(nn.Module):
         Returns:
             both; the local coherence of touched views is the length of the mean.
         """
-        chosen = draw.choose(field.shape[0], self.config.p)
+        chosen, draw = draw.subset(field.shape[0], self.config.p)
         k = len(chosen)
         if k == 0:
             return field, local

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.config import RewrapConfig, SwapConfig
 from ssl_insar.augment.draw import Draw
+from ssl_insar.augment.fused import fusible
 
 
 class Swap(nn.Module):
@@ -25,9 +26,16 @@ class Swap(nn.Module):
         Shape:
             (B, 2, H, W) -> the same
         """
-        n = field.shape[0]
-        sign = draw.to_device(draw.sign(n, self.config.p), n, 1, 1)
-        return torch.stack([field[:, 0], field[:, 1] * sign], dim=1)
+        return field * self.signs(field.shape[0], draw)
+
+    def signs(self, n: int, draw: Draw) -> Tensor:
+        """What the real and the imaginary part are multiplied by.
+
+        Shape:
+            -> (n, 2, 1, 1), 1 or -1
+        """
+        sign = draw.sign(n, self.config.p)
+        return draw.to_device(torch.stack([torch.ones(n), sign], 1), n, 2, 1, 1)
 
 
 class Rewrap(nn.Module):
@@ -48,20 +56,27 @@ class Rewrap(nn.Module):
         Shape:
             (B, 2, H, W) unit phasors -> the same
         """
-        chosen = draw.choose(field.shape[0], self.config.p)
+        chosen, steeper = self.touched(field, draw)
+        return field.index_copy(0, chosen, steeper)
+
+    def touched(self, field: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+        """Only those views that the effect chooses.
+
+        Returns:
+            which of the B views (k,), and what becomes of them (k, 2, H, W).
+        """
+        chosen, draw = draw.subset(field.shape[0], self.config.p)
         k = len(chosen)
-        if k == 0:
-            return field
-        factors = draw.to_device(draw.pick(k, self.config.factors), k)
         touched = field.index_select(0, chosen)
-        out = touched
-        for factor in sorted(set(self.config.factors)):
-            use = (factors == factor) & (steep_share(touched, factor) <= self.config.aliased)
-            out = torch.where(use.view(-1, 1, 1, 1), fd.power(touched, factor), out)
-        return field.index_copy(0, chosen, out)
+        if k == 0:
+            return chosen, touched
+        factors = draw.to_device(draw.pick(k, self.config.factors), k).to(field.dtype)
+        share = _steep_share(touched, torch.cos(math.pi / (2 * factors)))
+        factors = torch.where(share <= self.config.aliased, factors, 1.0)
+        return chosen, _multiplied(touched, factors, max(self.config.factors))
 
 
-def steep_share(field: Tensor, factor: int) -> Tensor:
+def steep_share(field: Tensor, factor: float) -> Tensor:
     """Share of steps between neighbours that exceed a quarter cycle after rewrapping.
 
     ``factor |step| > pi / 2`` is ``cos(step) < cos(pi / (2 factor))``, and the cosine of the step is
@@ -70,16 +85,37 @@ def steep_share(field: Tensor, factor: int) -> Tensor:
     Shape:
         (B, 2, H, W) -> (B,)
     """
-    limit = math.cos(math.pi / (2 * factor))
-    valid = fd.validity(field)[:, 0] > 0
+    return _steep_share(field, field.new_full((field.shape[0],), math.cos(math.pi / (2 * factor))))
+
+
+@fusible
+def _steep_share(field: Tensor, limit: Tensor) -> Tensor:
+    """Share of steps whose cosine is below ``limit`` (B,)."""
+    limit = limit.view(-1, 1, 1)
+    real, imag = field.unbind(1)
+    valid = (real != 0) | (imag != 0)
     steep = torch.zeros(field.shape[0], device=field.device)
     count = torch.zeros_like(steep)
-    for a, b in ((slice(None, -1), slice(1, None)),):
-        for first, second, both in (
-            (field[:, :, a], field[:, :, b], valid[:, a] & valid[:, b]),
-            (field[..., a], field[..., b], valid[..., a] & valid[..., b]),
-        ):
-            cosine = (first * second).sum(1)
-            steep += ((cosine < limit) & both).sum(dim=(1, 2))
-            count += both.sum(dim=(1, 2))
+    for axis in (1, 2):
+        size = field.shape[axis + 1] - 1
+        (a, b), (c, d), (e, f) = (
+            (part.narrow(axis, 0, size), part.narrow(axis, 1, size)) for part in (real, imag, valid)
+        )
+        both = e & f
+        steep += ((a * b + c * d < limit) & both).sum((1, 2))
+        count += both.sum((1, 2))
     return steep / count.clamp_min(1)
+
+
+@fusible
+def _multiplied(field: Tensor, factors: Tensor, most: int) -> Tensor:
+    """Phase times a whole number each, at most ``most``.
+
+    Shape:
+        (B, 2, H, W) unit phasors, (B,) -> (B, 2, H, W)
+    """
+    factors = factors.view(-1, 1, 1, 1)
+    out = field
+    for factor in range(2, most + 1):
+        out = torch.where(factors == factor, fd.power(field, factor), out)
+    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,20 @@ from ssl_insar.phase import STEPS_PER_CYCLE
 
 BAND_CHANGES = (WAVELENGTHS["C"] / WAVELENGTHS["L"], WAVELENGTHS["C"] / WAVELENGTHS["X"])
 """Phase at L band, and at X band, of what has a phase of 1 at C band: 0.232655 and 1.785."""
+
+
+class Unwrapped(NamedTuple):
+    """Unwrapped phase of a batch of tiles.
+
+    Attributes:
+        counts: (B, T, T) int16, phase in 1/256 cycle; of wrapped tiles their wrapped count.
+        valid_bits: (B, T, ceil(T / 8)) uint8, packed validity.
+        which: (B,) bool, True for unwrapped tiles.
+    """
+
+    counts: Tensor
+    valid_bits: Tensor
+    which: Tensor
 
 
 class RealFactor(nn.Module):
@@ -47,7 +62,7 @@ class RealFactor(nn.Module):
             (B,) float32.
         """
         n = len(counts)
-        chosen = draw.choose(n, self.config.p)
+        chosen, draw = draw.subset(n, self.config.p)
         k = len(chosen)
         free = draw.log_uniform(k, *self.config.factors)
         band = torch.tensor(BAND_CHANGES)[draw.pick(k, tuple(range(len(BAND_CHANGES))))]

@@ -7,7 +7,7 @@ from ssl_insar.augment.config import IonosphereConfig
 from ssl_insar.augment.draw import Draw
 from ssl_insar.augment.ionosphere import SCREEN_SHARE, Ionosphere
 from ssl_insar.geometry import WAVELENGTHS
-from ssl_insar.synth.ionosphere import phase_per_tecu
+from ssl_insar.synth.ionosphere import ionospheric_phase, phase_per_tecu
 
 CPU = torch.device("cpu")
 SIZE = 48
@@ -58,6 +58,34 @@ def test_there_is_no_detail() -> None:
     bent = (made[:, 2:] - 2 * made[:, 1:-1] + made[:, :-2]).abs().amax((1, 2))
     across = made.amax((1, 2)) - made.amin((1, 2))
     assert (bent < 0.01 * across).all()
+
+
+def test_screens_have_the_law_of_the_simulator() -> None:
+    """Structure functions agree, along an axis and across the diagonal, at lags up to the side."""
+    n, spacing, tec = 600, 2000.0, 1e-3
+    _, made = screens(n, spacing=spacing, tec=(tec, tec))
+    nothing, rms = torch.zeros(n), torch.full((n,), tec * SCREEN_SHARE)
+    square, steps = (SIZE, SIZE), (spacing, spacing)
+    generator = torch.Generator().manual_seed(0)
+    theirs = ionospheric_phase(nothing, nothing, rms, square, steps, WAVELENGTHS["C"], generator=generator)
+    # Without the planes, of which only the views have some.
+    x = torch.linspace(-1, 1, SIZE).expand(SIZE, SIZE)
+    planes = torch.stack([x.flatten(), x.T.flatten()], 1)
+    rest = [
+        each.flatten(1) - each.flatten(1) @ torch.linalg.pinv(planes).T @ planes.T for each in (made, theirs)
+    ]
+    ours, model = (each.view(n, SIZE, SIZE) for each in rest)
+    assert ours.std() == pytest.approx(float(model.std()), rel=0.1)
+    for lag in (2, 8, 24):
+        for a, b in (((0, lag), (0, 0)), ((lag, 0), (0, 0)), ((lag, lag), (0, 0)), ((lag, 0), (0, lag))):
+            size = SIZE - lag
+
+            def structure(field: torch.Tensor) -> float:
+                first = field[:, a[0] : a[0] + size, a[1] : a[1] + size]
+                second = field[:, b[0] : b[0] + size, b[1] : b[1] + size]
+                return float((first - second).square().mean())
+
+            assert structure(ours) == pytest.approx(structure(model), rel=0.15), (lag, a, b)
 
 
 def test_the_same_key_gives_the_same_screens() -> None:

@@ -6,17 +6,25 @@ import torch
 
 from ssl_insar.augment.config import StratifiedConfig
 from ssl_insar.augment.draw import Draw
+from ssl_insar.augment.pools import Terrain
 from ssl_insar.augment.stratified import Stratified
 
 CPU = torch.device("cpu")
 SIZE = 32
 
 
+POOL = Terrain(SIZE, 100.0, Draw(CPU, "terrain"))
+
+
 def screens(
-    n: int, height: torch.Tensor | None = None, seed: int = 0, **config: object
+    n: int,
+    height: torch.Tensor | None = None,
+    seed: int = 0,
+    pool: Terrain | None = None,
+    **config: object,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     effect = Stratified(StratifiedConfig(**({"p": 1} | config)), SIZE, 100.0)
-    return effect(n, Draw(CPU, seed), height)
+    return effect(n, Draw(CPU, seed), height, pool)
 
 
 def terrain(n: int) -> torch.Tensor:
@@ -26,9 +34,10 @@ def terrain(n: int) -> torch.Tensor:
     return (cone + torch.arange(n).view(-1, 1, 1) * 100 * steps).unsqueeze(1)
 
 
-def test_none_is_touched_at_p_0() -> None:
+@pytest.mark.parametrize("pool", [None, POOL])
+def test_none_is_touched_at_p_0(pool: Terrain | None) -> None:
     for height in (None, terrain(5)):
-        chosen, made = screens(5, height, p=0)
+        chosen, made = screens(5, height, pool=pool, p=0)
         assert chosen.shape == (0,)
         assert made.shape == (0, SIZE, SIZE)
 
@@ -62,11 +71,12 @@ def test_unknown_height_counts_as_the_mean_of_the_known() -> None:
     assert made[:, 10:].abs().max() > 0.1
 
 
-def test_views_without_height_get_terrain_and_the_others_keep_theirs() -> None:
+@pytest.mark.parametrize("pool", [None, POOL])
+def test_views_without_height_get_terrain_and_the_others_keep_theirs(pool: Terrain | None) -> None:
     height = terrain(6)
-    whole = screens(6, height)[1]
+    whole = screens(6, height, pool=pool)[1]
     height[2] = torch.nan
-    made = screens(6, height)[1]
+    made = screens(6, height, pool=pool)[1]
     others = torch.arange(6) != 2
     torch.testing.assert_close(made[others], whole[others], rtol=0, atol=0)
     assert made[2].isfinite().all()
@@ -75,9 +85,19 @@ def test_views_without_height_get_terrain_and_the_others_keep_theirs() -> None:
     assert torch.corrcoef(torch.stack([made[2].flatten(), whole[2].flatten()]))[0, 1].abs() < 0.9
 
 
-def test_made_terrain_has_the_asked_relief() -> None:
-    _, one = screens(300, relief=(0.5, 0.5))
-    _, four = screens(300, relief=(2.0, 2.0))
+def test_terrain_from_a_pool_is_that_of_the_view_whichever_others_need_one() -> None:
+    none = torch.full((6, 1, SIZE, SIZE), torch.nan)
+    every = screens(6, none, pool=POOL)[1]
+    torch.testing.assert_close(screens(6, None, pool=POOL)[1], every, rtol=0, atol=1e-6)
+    some = terrain(6)
+    some[[1, 4]] = torch.nan
+    torch.testing.assert_close(screens(6, some, pool=POOL)[1][[1, 4]], every[[1, 4]], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("pool", [None, POOL])
+def test_made_terrain_has_the_asked_relief(pool: Terrain | None) -> None:
+    _, one = screens(300, relief=(0.5, 0.5), pool=pool)
+    _, four = screens(300, relief=(2.0, 2.0), pool=pool)
     torch.testing.assert_close(four, 4 * one, rtol=1e-4, atol=1e-5)
     # |k| of a Gaussian has the mean 2 sqrt(2 / pi) rad/km, times half a km.
     spread = (one.amax((1, 2)) - one.amin((1, 2))).mean()

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ssl_insar.augment.blanks import Blanks, lowest
-from ssl_insar.augment.config import BlankKind, BlanksConfig
+from ssl_insar.augment.config import BlankKind, BlanksConfig, CutoutConfig
+from ssl_insar.augment.cutout import Cutout
 from ssl_insar.augment.draw import Draw
 
 CPU = torch.device("cpu")
@@ -49,11 +50,20 @@ def test_areas_span_the_range_and_p_is_the_share_touched() -> None:
 
 
 def test_boxes_are_boxes_and_lie_anywhere() -> None:
-    gone = blanked(100, kinds=("box",))
+    gone = blanked(400, kinds=("box",))
     in_row, in_col = gone.any(2), gone.any(1)
     assert torch.equal(gone, in_row.unsqueeze(2) & in_col.unsqueeze(1))
     assert gone.float().mean(0).amin() >= 0
     assert gone.float().mean(0)[8:-8, 8:-8].amin() > 0.02
+
+
+@pytest.mark.parametrize("area", [0.05, 0.5, 0.9, 1.0])
+def test_boxes_of_cutouts_have_the_asked_area_too(area: float) -> None:
+    effect = Cutout(CutoutConfig(p=0.5, area=(area, area)), 200)
+    share = (effect(torch.ones(200, 2, 200, 200), Draw(CPU, 0))[:, 0] == 0).float().mean((1, 2))
+    touched = share > 0
+    assert touched.float().mean() == pytest.approx(0.5, abs=0.12)
+    assert share[touched].numpy() == pytest.approx(area, rel=0.05)
 
 
 def test_blobs_are_smooth() -> None:

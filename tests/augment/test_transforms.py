@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import albumentations as A
 import numpy as np
 import pytest
 import torch
+import yaml
 from made import fringes
 
 from ssl_insar import phase as ph
-from ssl_insar.augment import ViewsConfig, cutout, sign
+from ssl_insar.augment import ViewsConfig, atmosphere, multilook, sign
 from ssl_insar.augment import config as cf
 from ssl_insar.augment import field as fd
 from ssl_insar.augment import transforms as T
 from ssl_insar.augment.transforms.effect import PhaseEffect, draw_of
 
-EFFECTS = sorted(set(T.__all__) - {"PhaseSafe", "check"})
+UNWRAPPED = {"RealFactor", "Wrap"}
+EFFECTS = sorted(set(T.__all__) - UNWRAPPED - {"PhaseSafe", "check"})
 MOVE_PIXELS = ["CropResize", "Elastic", "Flip", "Rotate"]
+BLANK = ["Blanks", "Cutout", "FrameEdge"]
+STAY = [name for name in EFFECTS if name not in MOVE_PIXELS]
 
 
 @pytest.fixture(scope="module")
@@ -33,28 +40,44 @@ def pairs(z: np.ndarray) -> np.ndarray:
     return np.stack([z.real, z.imag], -1)
 
 
-def always(name: str, **kwargs: Any) -> Any:
-    if name == "Flip":
-        kwargs = {"left_right": 1.0, "up_down": 1.0} | kwargs
-    if name == "Rewrap":
-        kwargs = {"aliased": 1.0} | kwargs
-    return getattr(T, name)(p=1.0, **kwargs)
+@pytest.fixture(scope="module")
+def always(archive_path: Path) -> Callable[..., Any]:
+    """Makes an effect that acts at every call, unless told otherwise."""
+
+    def make(name: str, **kwargs: Any) -> Any:
+        sure = {
+            "Flip": {"left_right": 1.0, "up_down": 1.0},
+            "Rewrap": {"aliased": 1.0},
+            "Multilook": {"aliased": 1.0},
+            "Donor": {"archive": archive_path, "coherence": 0.0},
+        }
+        return getattr(T, name)(**({"p": 1.0} | sure.get(name, {}) | kwargs))
+
+    return make
 
 
-def test_every_section_of_the_recipe_has_a_transform_with_its_arguments() -> None:
-    for name, field in ViewsConfig.model_fields.items():
-        section = field.annotation
-        if not (isinstance(section, type) and issubclass(section, cf.Section)):
-            continue
-        if name not in ("crop", *(effect.lower() for effect in EFFECTS)):
-            continue  # an effect that is not offered here
-        effect = getattr(T, "CropResize" if name == "crop" else name.capitalize())
+def test_every_section_of_the_recipe_has_a_transform_with_its_arguments(archive_path: Path) -> None:
+    sections = {
+        name: field.annotation
+        for name, field in ViewsConfig.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, cf.Section)
+    } | {"real_factor": cf.RealFactorConfig}
+    offered = set()
+    for name, section in sections.items():
+        title = "CropResize" if name == "crop" else name.title().replace("_", "")
+        offered.add(title)
+        effect = getattr(T, title)
         assert issubclass(effect.arguments, section)
-        assert effect(**section().model_dump()).p == getattr(section(), "p", 1.0)
+        more = {"archive": archive_path} if name == "donor" else {}
+        assert effect(**section().model_dump(), **more).p == getattr(section(), "p", 1.0)
+        assert effect(**more).p > 0, "who names an effect wants it"
+    assert offered == {*EFFECTS, "RealFactor"}
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-def test_each_acts_on_both_kinds_of_image_alike(name: str, image: np.ndarray) -> None:
+def test_each_acts_on_both_kinds_of_image_alike(
+    name: str, image: np.ndarray, always: Callable[..., Any]
+) -> None:
     out = A.Compose([always(name)], seed=5)(image=image)["image"]
     twin = A.Compose([always(name)], seed=5)(image=pairs(image))["image"]
     assert out.dtype == np.complex64
@@ -68,21 +91,63 @@ def test_each_acts_on_both_kinds_of_image_alike(name: str, image: np.ndarray) ->
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-def test_p_0_leaves_everything_and_no_data_stays(name: str, image: np.ndarray) -> None:
-    assert getattr(T, name)(p=0.0)(image=image)["image"] is image
+def test_p_0_leaves_everything_and_no_data_stays(
+    name: str, image: np.ndarray, always: Callable[..., Any]
+) -> None:
+    assert always(name, p=0.0)(image=image)["image"] is image
     assert not always(name)(image=np.zeros_like(image))["image"].any()
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-def test_each_survives_to_dict_and_json(name: str, image: np.ndarray) -> None:
+def test_each_survives_to_dict_json_yaml_and_pickle(
+    name: str, image: np.ndarray, always: Callable[..., Any]
+) -> None:
     compose = T.PhaseSafe([always(name)], seed=1)
-    written = json.loads(json.dumps(A.to_dict(compose)))
+    written = A.to_dict(compose)
+    assert json.loads(json.dumps(written)) == yaml.safe_load(yaml.safe_dump(written)) == written
     assert written["transform"]["transforms"][0]["__class_fullname__"].startswith("ssl_insar.")
     again = A.from_dict(written)
     again.set_random_seed(1)
     assert isinstance(again, T.PhaseSafe)
     assert repr(again) == repr(compose)
-    np.testing.assert_array_equal(again(image=image)["image"], compose(image=image)["image"])
+    pickled = pickle.loads(pickle.dumps(compose))
+    expected = compose(image=image)["image"]
+    np.testing.assert_array_equal(again(image=image)["image"], expected)
+    np.testing.assert_array_equal(pickled(image=image)["image"], expected)
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+@pytest.mark.parametrize("compose", [A.Compose, T.PhaseSafe])
+def test_the_seed_of_a_compose_decides(
+    name: str, compose: type[A.Compose], image: np.ndarray, always: Callable[..., Any]
+) -> None:
+    def views(seed: int) -> np.ndarray:
+        # Among stock transforms, and where unknown arguments are errors.
+        made = compose([A.CenterCrop(64, 64), always(name, p=0.7), A.NoOp()], seed=seed, strict=True)
+        return np.stack([made(image=pairs(image))["image"] for _ in range(8)])
+
+    first = views(3)
+    np.testing.assert_array_equal(views(3), first)
+    assert not np.array_equal(views(4), first)
+    assert len(np.unique(first.reshape(8, -1), axis=0)) > 1
+
+
+def test_a_compose_is_saved_and_loaded(tmp_path: Path, image: np.ndarray) -> None:
+    compose = T.PhaseSafe(
+        [T.Elastic(p=1.0), T.Blanks(p=1.0, fill_mask=7)],
+        bbox_params=A.BboxParams("pascal_voc", label_fields=["labels"]),
+        additional_targets={"dem": "mask"},
+        seed=2,
+    )
+    for kind in ("json", "yaml"):
+        A.save(compose, tmp_path / kind, data_format=kind)
+        again = A.load(tmp_path / kind, data_format=kind)
+        again.set_random_seed(2)
+        compose.set_random_seed(2)
+        given = {"image": image, "dem": image.real, "bboxes": [[9, 9, 40, 50]], "labels": ["a"]}
+        first, second = compose(**given), again(**given)
+        for name in first:
+            np.testing.assert_array_equal(first[name], second[name])
 
 
 def test_other_arguments_survive_too() -> None:
@@ -90,12 +155,18 @@ def test_other_arguments_survive_too() -> None:
         T.Elastic(pixels=3, fill_mask=255, p=0.2),
         T.CropResize(size=32),
         T.Turbulence(spacing=20),
+        T.Stratified(height="dem", relief=(1, 2)),
+        T.Ionosphere(wavelength=0.236),
+        T.Blanks(kinds=("blob", "stripe"), protect="mask", fill_mask=255),
+        T.Donor(archive="somewhere", quiet="labelled", seed=3),
+        T.RealFactor(p=0.3, factors=(2, 4)),
+        T.Wrap(pairs=False),
     ):
         assert repr(A.from_dict(A.to_dict(effect))) == repr(effect)
 
 
 @pytest.mark.parametrize("name", EFFECTS)
-def test_replay_gives_the_same_again(name: str, image: np.ndarray) -> None:
+def test_replay_gives_the_same_again(name: str, image: np.ndarray, always: Callable[..., Any]) -> None:
     done = A.ReplayCompose([always(name)])(image=image)
     again = A.ReplayCompose.replay(done["replay"], image=image)
     np.testing.assert_array_equal(again["image"], done["image"])
@@ -103,89 +174,58 @@ def test_replay_gives_the_same_again(name: str, image: np.ndarray) -> None:
 
 def test_the_physics_is_that_of_the_modules(image: np.ndarray) -> None:
     field = fd.from_complex(torch.from_numpy(image)[None])
-    effect = T.Cutout(p=1.0)
-    expected = cutout.Cutout(cf.CutoutConfig(p=1.0), 64)(field, draw_of(7))
-    np.testing.assert_array_equal(effect.apply(pairs(image), key=7), expected[0].permute(1, 2, 0).numpy())
     np.testing.assert_array_equal(T.Swap(p=1.0)(image=image)["image"], image.conj())
-    config = cf.RewrapConfig(p=1.0, aliased=1.0)
-    expected = sign.Rewrap(config)(field, draw_of(7))
-    out = T.Rewrap(p=1.0, aliased=1.0).apply(pairs(image), key=7)
-    np.testing.assert_allclose(out, expected[0].permute(1, 2, 0).numpy(), atol=1e-6)
+    for effect, expected in (
+        (T.Rewrap(aliased=1.0), sign.Rewrap(cf.RewrapConfig(p=1.0, aliased=1.0))(field, draw_of(7))),
+        (
+            T.Multilook(aliased=1.0),
+            multilook.Multilook(cf.MultilookConfig(p=1.0, aliased=1.0))(
+                field, fd.validity(field), draw_of(7)
+            )[0],
+        ),
+        (T.Offset(), fd.rotate(field, atmosphere.Offset(cf.OffsetConfig())(1, draw_of(7)))),
+    ):
+        out = effect.apply(pairs(image), key=7)
+        np.testing.assert_allclose(out, expected[0].permute(1, 2, 0).numpy(), atol=1e-6)
 
 
-def test_flip_is_the_stock_flip_on_image_and_mask(image: np.ndarray) -> None:
-    mask = np.random.default_rng(1).integers(0, 5, (64, 64, 3)).astype(np.int16)
-    ours = T.Flip(left_right=1.0, up_down=0.0)(image=pairs(image), mask=mask)
-    stock = A.HorizontalFlip(p=1.0)(image=pairs(image), mask=mask)
-    np.testing.assert_allclose(ours["image"], stock["image"], atol=1e-3)
-    np.testing.assert_array_equal(ours["mask"], stock["mask"])
-    assert ours["mask"].dtype == np.int16
-
-
-@pytest.mark.parametrize("name", MOVE_PIXELS)
-def test_masks_move_with_the_image(name: str) -> None:
-    # The image is a phase of the mask's value, so that it tells where each label went.
-    labels = np.zeros((96, 96), np.uint8)
-    labels[20:60, 30:70] = 1
-    labels[40:80, 50:90] = 2
-    image = np.exp(1j * labels.astype(np.float32)).astype(np.complex64)
-    for seed in range(3):
-        compose = T.PhaseSafe([always(name, fill_mask=9)], seed=seed)
-        out = compose(image=image, mask=labels, masks=[labels, labels == 1])
-        assert set(np.unique(out["mask"])) <= {0, 1, 2, 9}
-        np.testing.assert_array_equal(out["masks"][0], out["mask"])
-        seen = (out["image"] != 0) & (out["mask"] != 9)
-        assert seen.mean() > 0.6
-        wrong = np.abs(np.angle(out["image"])[seen] - out["mask"][seen]) > 0.5
-        assert wrong.mean() < 0.03, "only along the edges, where the image is interpolated"
-        outside = out["mask"] == 9
-        assert np.count_nonzero(out["image"][outside]) <= 0.2 * outside.sum()
-
-
-@pytest.mark.parametrize("name", MOVE_PIXELS)
-def test_boxes_move_with_the_mask(name: str, image: np.ndarray) -> None:
-    mask = np.zeros((64, 64), np.uint8)
-    mask[20:40, 16:48] = 1
-    params = A.BboxParams("pascal_voc", label_fields=["labels"])
-    for seed in range(3):
-        compose = T.PhaseSafe([always(name)], bbox_params=params, seed=seed)
-        out = compose(image=image, mask=mask, bboxes=[[16, 20, 48, 40]], labels=["m"])
-        rows, cols = np.nonzero(out["mask"])
-        expected = [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
-        np.testing.assert_allclose(out["bboxes"][0], expected, atol=1e-3)
-
-
-def test_a_box_that_is_cropped_away_is_dropped(image: np.ndarray) -> None:
+def test_effects_that_move_nothing_leave_masks_boxes_and_points(
+    image: np.ndarray, always: Callable[..., Any]
+) -> None:
+    mask = np.random.default_rng(1).integers(0, 2, (64, 64))
     compose = T.PhaseSafe(
-        [T.CropResize(area=(0.4, 0.4))],
+        [always(name) for name in STAY],
         bbox_params=A.BboxParams("pascal_voc", label_fields=["labels"]),
+        keypoint_params=A.KeypointParams("xy"),
         seed=0,
     )
-    left = [len(compose(image=image, bboxes=[[0, 0, 4, 4]], labels=[1])["bboxes"]) for _ in range(20)]
-    assert 0 < sum(left) < 20
+    out = compose(image=image, mask=mask, bboxes=[[1, 2, 30, 40]], labels=["a"], keypoints=[[3, 4]])
+    np.testing.assert_array_equal(out["mask"], mask)
+    np.testing.assert_allclose(out["bboxes"], [[1, 2, 30, 40]], atol=1e-4)
+    np.testing.assert_allclose(out["keypoints"], [[3, 4]], atol=1e-4)
 
 
-def test_effects_on_the_phase_leave_masks(image: np.ndarray) -> None:
-    mask = np.random.default_rng(1).integers(0, 2, (64, 64))
-    still = [always(name) for name in EFFECTS if name not in MOVE_PIXELS]
-    np.testing.assert_array_equal(T.PhaseSafe(still)(image=image, mask=mask)["mask"], mask)
+@pytest.mark.parametrize("name", STAY)
+def test_images_of_one_call_are_touched_alike(
+    name: str, image: np.ndarray, always: Callable[..., Any]
+) -> None:
+    other = image * np.complex64(1j)
+    twice = A.Compose([always(name)], additional_targets={"other": "image"}, seed=2)
+    out = twice(image=image, other=image)
+    np.testing.assert_array_equal(out["image"], out["other"])
+    if name not in ("Swap", "Rewrap", "Multilook"):
+        turned = twice(image=image, other=other)
+        np.testing.assert_allclose(turned["other"], turned["image"] * 1j, atol=1e-5)
 
 
-def test_crop_resize_to_another_size(image: np.ndarray) -> None:
-    out = T.CropResize(size=24)(image=image, mask=np.ones((64, 64), bool))
-    assert out["image"].shape == out["mask"].shape == (24, 24)
-    assert out["mask"].dtype == bool
-    assert out["mask"].all()
-
-
-@pytest.mark.parametrize("name", [n for n in EFFECTS if n not in MOVE_PIXELS])
-def test_oblong_images(name: str, image: np.ndarray) -> None:
+@pytest.mark.parametrize("name", STAY)
+def test_oblong_images(name: str, image: np.ndarray, always: Callable[..., Any]) -> None:
     assert always(name)(image=image[:40])["image"].shape == (40, 64)
     assert always(name)(image=image[:, :40])["image"].shape == (64, 40)
 
 
-def test_a_coherence_in_the_length_is_kept(image: np.ndarray) -> None:
-    for name in ("Swap", "Rewrap", "Offset", "Ramp", "Turbulence", "Decorrelation"):
+def test_a_coherence_in_the_length_is_kept(image: np.ndarray, always: Callable[..., Any]) -> None:
+    for name in set(STAY) - set(BLANK):
         out = always(name)(image=image * np.float32(0.5))["image"]
         np.testing.assert_allclose(np.abs(out), 0.5 * np.abs(image), atol=1e-5)
 
@@ -206,4 +246,4 @@ def test_what_cannot_be_done_is_told(image: np.ndarray) -> None:
 
 def test_arguments_are_shown() -> None:
     assert "pixels" in str(T.Elastic.__signature__)
-    assert all(issubclass(getattr(T, name), PhaseEffect) for name in EFFECTS)
+    assert all(issubclass(getattr(T, name), PhaseEffect) for name in {*EFFECTS, *UNWRAPPED})

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from ssl_insar.augment import transforms as T
 from ssl_insar.augment.transforms.safety import PhaseSafe
 
-IMAGE = np.ones((8, 8), np.complex64)
+IMAGE = np.exp(0.1j * np.arange(64)).astype(np.complex64).reshape(8, 8)
 
 
 class Same(Dataset[torch.Tensor]):
@@ -27,14 +27,17 @@ class Same(Dataset[torch.Tensor]):
         return torch.from_numpy(self.transform(image=IMAGE)["image"])
 
 
-def epochs(transform: A.Compose, torch_seed: int | None, count: int = 2) -> torch.Tensor:
-    """(count, 8, 8, 8) views of two workers a epoch, started anew each time."""
+def epochs(
+    transform: A.Compose, torch_seed: int | None, count: int = 2, persistent: bool = False
+) -> torch.Tensor:
+    """(count, 8, 8, 8) views of two workers a epoch, started anew each time unless persistent."""
     generator = torch.Generator()
     if torch_seed is None:
         generator.seed()
     else:
         generator.manual_seed(torch_seed)
-    loader = DataLoader(Same(transform), batch_size=2, num_workers=2, generator=generator)
+    loader = DataLoader(Same(transform), batch_size=2, num_workers=2, generator=generator,
+                        persistent_workers=persistent)  # fmt: skip
     return torch.stack([torch.cat(list(loader)) for _ in range(count)])
 
 
@@ -56,6 +59,15 @@ def test_the_library_alone_repeats_itself() -> None:
 def test_workers_and_epochs_do_not_repeat_each_other(compose: type[A.Compose], seed: int | None) -> None:
     views = epochs(compose([T.Offset()], seed=seed), torch_seed=1)
     assert distinct(views) == 16
+
+
+def test_nothing_repeats_with_workers_that_stay() -> None:
+    assert distinct(epochs(PhaseSafe([T.Offset()], seed=0), 0, persistent=True)) == 16
+
+
+@pytest.mark.parametrize("effect", [T.Ramp(p=1.0), T.Rotate(p=1.0), T.FrameEdge(p=1.0, area=(0.1, 0.6))])
+def test_no_kind_of_effect_repeats(effect: A.BasicTransform) -> None:
+    assert distinct(epochs(A.Compose([effect], seed=0), 0)) > 10
 
 
 def test_stock_transforms_in_phase_safe_do_not_repeat_either() -> None:

@@ -62,10 +62,10 @@ def test_factors_are_log_uniform_and_wavelengths_those_of_the_bands() -> None:
 
 
 def test_a_factor_that_would_alias_is_not_used() -> None:
-    """0.3 cycles a pixel is half a cycle at a factor of 1.67."""
+    """0.3 cycles a pixel, 77 counts in four steps of five, is half a cycle, 128, at 128 / 77."""
     free = factors(ramp(500, 0.001), wavelength=0)
     held = factors(ramp(500, 0.3), wavelength=0)
-    assert torch.equal(held, torch.where(free < 1.66, free, 1.0))
+    assert torch.equal(held, torch.where(free < 128 / 77, free, 1.0))
     assert torch.equal(factors(ramp(500, 0.3), wavelength=0, aliased=1), free)
 
 

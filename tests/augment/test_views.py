@@ -172,7 +172,7 @@ def test_warping_the_phasor_beats_warping_the_phase() -> None:
     truth = 0.35 * x + 0.2 * y
     wrapped = torch.remainder(truth + np.pi, 2 * np.pi) - np.pi
     field = torch.stack([wrapped.cos(), wrapped.sin()]).unsqueeze(0)
-    grid = SamplingGrid(off(rotate=RotateConfig(p=1, degrees=15)), 64, 64)(1, Draw(CPU, 4))
+    grid = SamplingGrid(off(rotate=RotateConfig(p=1, degrees=15)), 64, 64)(1, Draw(CPU, 4))[0]
     on_phasor, _ = sample(field, torch.ones(1, 1, 64, 64), grid)
     raw = torch.nn.functional.grid_sample(wrapped.view(1, 1, 64, 64), grid, align_corners=False)
     exact = torch.nn.functional.grid_sample(truth.view(1, 1, 64, 64), grid, align_corners=False)
@@ -187,7 +187,7 @@ def test_warping_the_phasor_beats_warping_the_phase() -> None:
 
 def test_elastic_warp_does_not_fold_and_moves_what_it_says() -> None:
     grid = SamplingGrid(off(elastic=ElasticConfig(p=1, pixels=5, smoothness=28)), 224, 112)
-    moved = grid(32, Draw(CPU, 0)) - SamplingGrid(off(), 224, 112)(32, Draw(CPU, 0))
+    moved = grid(32, Draw(CPU, 0))[0] - SamplingGrid(off(), 224, 112)(32, Draw(CPU, 0))[0]
     rms = (moved * 112).square().mean().sqrt()  # normalised units to tile px
     assert rms == pytest.approx(5, rel=0.1)
     assert jacobian(moved).min() > 0
@@ -197,7 +197,7 @@ def test_an_elastic_warp_asked_to_fold_is_held_back() -> None:
     """Also where it is cropped and turned."""
     strong = ElasticConfig(p=1, pixels=30, smoothness=14)
     config = off(elastic=strong, crop=CropConfig(), rotate=RotateConfig(p=1))
-    grid = SamplingGrid(config, 224, 112)(64, Draw(CPU, 0))
+    grid = SamplingGrid(config, 224, 112)(64, Draw(CPU, 0))[0]
     y, x = torch.meshgrid(*[(torch.arange(112.0) * 2 + 1) / 112 - 1] * 2, indexing="ij")
     moved = grid - torch.stack([x, y], -1)
     assert jacobian(moved).min() > 0
@@ -277,7 +277,7 @@ def test_cutout_blanks_a_box_of_the_asked_size(tiles: torch.Tensor) -> None:
 
 
 def test_crop_area_is_the_share_of_the_tile_seen() -> None:
-    grid = SamplingGrid(off(crop=CropConfig(area=(0.4, 0.4001), stretch=1.0)), 64, 64)(50, Draw(CPU, 0))
+    grid = SamplingGrid(off(crop=CropConfig(area=(0.4, 0.4001), stretch=1.0)), 64, 64)(50, Draw(CPU, 0))[0]
     side = (grid[..., 0].amax((1, 2)) - grid[..., 0].amin((1, 2))) / 2 * 64 / 63
     assert side.square().numpy() == pytest.approx(0.4, abs=0.01)
     assert grid.abs().max() <= 1

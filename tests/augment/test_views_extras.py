@@ -8,8 +8,22 @@ from made import TINY
 from ssl_insar.augment import Extras, Views, ViewsConfig
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.alone import alone, effects, silent
-from ssl_insar.augment.config import StratifiedConfig, TurbulenceConfig
+from ssl_insar.augment.config import (
+    CropConfig,
+    CutoutConfig,
+    ElasticConfig,
+    RealFactorConfig,
+    RewrapConfig,
+    StratifiedConfig,
+    SwapConfig,
+    TurbulenceConfig,
+)
+from ssl_insar.augment.draw import Draw
+from ssl_insar.augment.unwrapped import BAND_CHANGES, Unwrapped
 from ssl_insar.pretrain.recipe import load
+from ssl_insar.pretrain.sources import make_sources
+from ssl_insar.synth.detectability import Atmosphere, gls_snr, phase_information
+from ssl_insar.synth.turbulence import HANSSEN
 
 SIZE = 32
 TILES = fd.from_complex(torch.ones(6, 64, 64, dtype=torch.complex64))
@@ -25,7 +39,7 @@ def phase(
 def test_silent_views_are_the_tiles_and_each_effect_alone_does_something() -> None:
     config = load(TINY).views
     assert not phase(silent(config)).any()
-    flat = {"crop", "flip", "swap", "rewrap", "donor", "multilook"}
+    flat = {"real_factor", "crop", "flip", "swap", "rewrap", "donor", "multilook"}
     for name in effects():
         view, _ = Views(alone(config, name), 64, SIZE)(TILES, 0, 1)[0]
         changed = (view - torch.tensor([1.0, 0.0]).view(1, 2, 1, 1)).abs().amax() > 1e-3
@@ -77,3 +91,97 @@ def test_effects_that_are_off_change_nothing_for_the_others() -> None:
     base = ViewsConfig()
     more = base.model_copy(update={"stratified": StratifiedConfig(p=0.0, gradient=9.0)})
     assert torch.equal(phase(base), phase(more))
+
+
+def known(snr: float, mask: torch.Tensor | None = None) -> Extras:
+    """Six tiles of which a deformation is known."""
+    if mask is None:
+        mask = torch.zeros(6, 1, 64, 64)
+        mask[:, :, 40:60, 44:62] = 1
+    return Extras(deformation=mask, snr=torch.full((6,), snr), own=torch.ones(6))
+
+
+def test_air_is_kept_to_what_a_known_deformation_bears() -> None:
+    loud = silent(ViewsConfig()).model_copy(update={"turbulence": TurbulenceConfig(p=1, rms=(0.9, 0.9))})
+    for snr, expected in ((4.0, 0.0), (5.5, 0.21**0.5), (50.0, 0.9)):
+        rms = phase(loud, known(snr)).square().mean(dim=(1, 2)).sqrt()
+        torch.testing.assert_close(rms, torch.full((6,), expected), atol=2e-3, rtol=0)
+
+
+def test_donors_come_only_where_there_is_room() -> None:
+    config = alone(ViewsConfig(), "donor")
+    ramp = torch.linspace(-1, 1, SIZE).expand(1, SIZE, SIZE)
+    bank = fd.rotate(fd.from_complex(torch.ones(1, SIZE, SIZE, dtype=torch.complex64)), ramp)
+    assert not phase(config, known(5.2), bank).any()
+    assert phase(config, known(50.0), bank).any()
+
+
+def test_crops_and_cutouts_leave_most_of_a_known_deformation() -> None:
+    config = ViewsConfig(
+        crop=CropConfig(area=(0.2, 0.3)),
+        cutout=CutoutConfig(p=1, area=(0.2, 0.25)),
+        elastic=ElasticConfig(p=0),
+    )
+    views = Views(config, 64, SIZE)
+    extras = known(50.0)
+    assert extras.deformation is not None
+    reduced = views.reduced(TILES)
+    for step in range(20):
+        view = views.one(reduced, step, 0, extras)
+        assert view.deformation is not None
+        left = (view.deformation * fd.validity(view.phasor)).sum((1, 2, 3))
+        assert (left >= 0.55 * view.deformation.sum((1, 2, 3))).all()
+    free = torch.stack([views.one(reduced, step, 0).phasor for step in range(20)])
+    held = torch.stack([views.one(reduced, step, 0, extras).phasor for step in range(20)])
+    assert not torch.equal(free, held), "some crops were drawn back"
+
+
+def test_views_of_simulated_tiles_keep_their_ratio() -> None:
+    """The whole default chain, noise and cut-outs included, against the ratio of what is left."""
+    sources = make_sources("volcanoes", 24, 64, 350.0)
+    n = len(sources)
+    peak = torch.minimum(8.0 / sources.snr, sources.most)
+    own = torch.ones(n)
+    signal = sources.patterns.float() * peak.view(-1, 1, 1)
+    field = fd.rotate(fd.from_complex(torch.ones(n, 64, 64, dtype=torch.complex64)), signal)
+    moves = (sources.patterns.float().abs() >= 0.25).float().unsqueeze(1)
+    snr = sources.snr * peak
+    config = ViewsConfig(spacing=350.0, rewrap=RewrapConfig(p=0), swap=SwapConfig(p=0))
+    views = Views(config, 64, 64)
+    grid = views.grid
+    ratios = []
+    for step in range(6):
+        view = views.one(views.reduced(field), step, 0, Extras(deformation=moves, snr=snr, own=own))
+        draw = Draw(torch.device("cpu"), 0, 0, step, 0, ids=torch.arange(n))
+        where, held = grid(n, draw.of("grid"), moves)
+        assert held is not None
+        seen = torch.nn.functional.grid_sample(signal.unsqueeze(1), where, align_corners=False)[:, 0]
+        added = torch.minimum(views._room(Extras(snr=snr, own=own), held).sqrt(), torch.full((n,), 0.7))
+        air = Atmosphere(
+            (350.0, 350.0), HANSSEN, torch.hypot(own, added), torch.zeros(n, 0), torch.zeros(n, 0)
+        )
+        valid = fd.validity(view.phasor)[:, 0] > 0
+        looks = phase_information(view.coherence[:, 0].clamp_max(0.95), 5, valid)
+        ratios.append(gls_snr(seen, air, looks))
+    ratio = torch.stack(ratios)[:, snr > 5]
+    assert ratio.shape[1] > 12
+    assert ratio.quantile(0.05) > 5 * 0.9
+    assert ratio.median() > 5
+
+
+def test_unwrapped_tiles_get_another_wavelength_and_wrapped_ones_do_not() -> None:
+    config = silent(ViewsConfig()).model_copy(update={"real_factor": RealFactorConfig(p=1, wavelength=1)})
+    counts = (torch.arange(64) * 3).to(torch.int16).expand(6, 64, 64).contiguous()
+    bits = torch.full((6, 64, 8), 255, dtype=torch.uint8)
+    field = fd.from_counts((counts & 255).to(torch.uint8), bits)
+    which = torch.arange(6) < 3
+    extras = Extras(unwrapped=Unwrapped(counts, bits, which))
+    views = Views(config, 64, SIZE)
+    plain, _ = views(field, 0, 1)[0]
+    for view, _ in views(field, 0, 2, extras):
+        assert torch.equal(view[3:], plain[3:])
+        # Two pixels of the tile behind one of the view; phase a pixel grows by 6 counts.
+        z = torch.complex(view[:3, 0], view[:3, 1])
+        step = torch.angle(z[:, :, 1:] * z[:, :, :-1].conj()).mean((1, 2)) / (6 * 2 * torch.pi / 256)
+        for factor in step.tolist():
+            assert min(abs(factor - band) for band in BAND_CHANGES) < 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,6 +26,12 @@ class Always(Section):
     """For effects whose section has no probability of its own."""
 
     p: Probability = 1.0
+
+
+class Chance(Section):
+    """For effects that recipes have off by default: who names one here wants it."""
+
+    p: Probability = 0.5
 
 
 class PhaseEffect(Reseeding, A.BasicTransform):
@@ -54,6 +61,7 @@ class PhaseEffect(Reseeding, A.BasicTransform):
             raise ValueError(f"{type(self).__name__}: {name}: {first['msg']}") from error
         super().__init__(p=given.p)  # type: ignore[attr-defined]  # every section here has one
         self.config: Any = given.model_copy(update={"p": 1.0})
+        self._declared: dict[str, str] = {}
 
     def get_transform_init_args_names(self) -> tuple[str, ...]:
         """Names of the arguments, for `albumentations` to write and restore."""
@@ -78,9 +86,66 @@ class PhaseEffect(Reseeding, A.BasicTransform):
         self.reseed_in_worker()
         return bool(super().should_apply(force_apply))
 
+    def add_targets(self, additional_targets: dict[str, str]) -> None:
+        """Take note of a compose's additional targets, also of those that the effect leaves alone."""
+        super().add_targets(additional_targets)
+        self._declared.update(additional_targets)
+
+    def mask_named(self, argument: str, data: dict[str, Any], size: tuple[int, ...]) -> NDArray[Any] | None:
+        """The mask of a call that an argument of the effect names.
+
+        Args:
+            argument: whose value is the name.
+            data: targets of the call.
+            size: of the image, (H, W).
+
+        Returns:
+            (H, W) or (H, W, C); None if the argument names none, or the call has None under the name.
+
+        Raises:
+            ValueError: the name is that of no mask, or the call has none or one of another size.
+        """
+        name = getattr(self.config, argument, None)
+        if name is None:
+            return None
+        here = f'{type(self).__name__}({argument}="{name}")'
+        if name != "mask" and self._declared.get(name) != "mask":
+            # Otherwise effects that move pixels would leave it behind, and nobody would notice.
+            raise ValueError(
+                f'{here}: give the compose additional_targets={{"{name}": "mask"}}, '
+                "so that it moves with the image"
+            )
+        if name not in data:
+            raise ValueError(f"{here}: give {name}= in each call, None where there is none")
+        mask: NDArray[Any] | None = data[name]
+        if mask is not None and mask.shape[:2] != tuple(size):
+            raise ValueError(f"{here}: {name} is {mask.shape[:2]} px and the image {tuple(size)}")
+        return mask
+
     def draw_key(self) -> int:
         """A key for `Draw`: what the effect draws follows from the state of `albumentations`."""
         return int(self.random_generator.integers(2**63))
+
+
+class ImageEffect(PhaseEffect, A.ImageOnlyTransform):
+    """An effect that leaves every pixel where it is, and masks, boxes and points alone."""
+
+    def get_params(self) -> dict[str, Any]:
+        """One key a call: all images of a call (``images``, additional targets) are touched alike."""
+        return {"key": self.draw_key()}
+
+    @torch.no_grad()
+    def apply(self, img: Image, key: int, **params: Any) -> Image:
+        """Touch an image."""
+        return to_image(self.touch(to_field(img), draw_of(key), **params), img)
+
+    @abstractmethod
+    def touch(self, field: Tensor, draw: Draw, **params: Any) -> Tensor:
+        """Touch a batch of one.
+
+        Shape:
+            (1, 2, H, W) -> the same
+        """
 
 
 def draw_of(key: int) -> Draw:
@@ -116,3 +181,14 @@ def to_image(field: Tensor, like: Image) -> Image:
     pairs = field[0].permute(1, 2, 0).contiguous()
     out: Image = torch.view_as_complex(pairs).numpy() if np.iscomplexobj(like) else pairs.numpy()
     return out
+
+
+def pad_square(field: Tensor, value: float) -> Tensor:
+    """Fill up to the square that holds the image, below or to the right.
+
+    Shape:
+        (1, C, H, W) -> (1, C, S, S)
+    """
+    height, width = field.shape[-2:]
+    side = max(height, width)
+    return torch.nn.functional.pad(field, (0, side - width, 0, side - height), value=value)

@@ -1,4 +1,4 @@
-"""Effects that move pixels: image, masks and boxes follow one sampling grid.
+"""Effects that move pixels: image, masks, boxes and points follow one sampling grid.
 
 Each interpolates once. The phasor and its validity are resampled together, and the result is a unit
 phasor; masks take the nearest pixel. What each imitates stands in `ssl_insar.augment.config`.
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.spatial import cKDTree
 
 from ssl_insar.augment import config as cf
 from ssl_insar.augment.sampling import SamplingGrid, reduce, sample
@@ -38,7 +39,7 @@ class Filled(cf.Section):
 class GeometricEffect(PhaseEffect, A.DualTransform):
     """An effect on where pixels lie; for square images."""
 
-    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES)
+    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES, Targets.KEYPOINTS)
     part: ClassVar[str]
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +56,7 @@ class GeometricEffect(PhaseEffect, A.DualTransform):
             )
         views = cf.ViewsConfig(**(STILL | {self.part: self.config}))
         size = getattr(self.config, "size", None) or height
-        grid = SamplingGrid(views, tile=height, size=size)(1, draw_of(self.draw_key()))
+        grid = SamplingGrid(views, tile=height, size=size)(1, draw_of(self.draw_key()))[0]
         return {"grid": grid[0].numpy()}
 
     @torch.no_grad()
@@ -82,6 +83,8 @@ class GeometricEffect(PhaseEffect, A.DualTransform):
         Shape:
             (N, 4 or more): x and y of two corners, as share of the side, and what else belongs to a box.
         """
+        if not len(bboxes):  # the library hands over an array of one axis
+            return bboxes
         place = (grid + 1) / 2
         corners = bboxes[:, None, None, :4]
         inside = np.logical_and.reduce((place >= corners[..., :2]) & (place < corners[..., 2:]), axis=-1)
@@ -92,6 +95,34 @@ class GeometricEffect(PhaseEffect, A.DualTransform):
             size = along.shape[1]
             out[:, axis] = np.where(found, along.argmax(1), 0) / size
             out[:, axis + 2] = np.where(found, size - along[:, ::-1].argmax(1), 0) / size
+        return out
+
+    def apply_to_keypoints(
+        self, keypoints: NDArray[np.float32], grid: NDArray[np.float32], shape: tuple[int, ...], **params: Any
+    ) -> NDArray[np.float32]:
+        """Points where the view shows them, to a small part of a pixel; those beyond it, beyond it.
+
+        Angles are between the x axis to the right and the y axis down, as those of the library's flips,
+        transposes and quarter turns are. (Those of its `Rotate` and `Affine` run the other way.)
+
+        Shape:
+            (N, 5 or more): x, y and z, px, whole numbers at the centres of pixels; angle, rad; size.
+        """
+        if not len(keypoints):
+            return keypoints
+        source = (grid + 1) * (shape[1] / 2) - 0.5
+        _, nearest = cKDTree(source.reshape(-1, 2)).query(keypoints[:, :2])
+        row, col = np.divmod(nearest, grid.shape[1])
+        # How far the source moves for a step in the view, columns x and y: inverted, it leads back.
+        steps = np.stack([np.gradient(source, axis=1), np.gradient(source, axis=0)], -1)[row, col]
+        back = np.linalg.inv(steps)
+        rest = np.einsum("nij,nj->ni", back, keypoints[:, :2] - source[row, col])
+        heading = np.stack([np.cos(keypoints[:, 3]), np.sin(keypoints[:, 3])], -1)
+        heading = np.einsum("nij,nj->ni", back, heading)
+        out = keypoints.copy()
+        out[:, :2] = np.stack([col, row], -1) + rest
+        out[:, 3] = np.arctan2(heading[:, 1], heading[:, 0]) % (2 * np.pi)
+        out[:, 4] *= np.sqrt(np.abs(np.linalg.det(back)))
         return out
 
 

@@ -29,12 +29,13 @@ EXACT = frozenset(name for names in _EXACT_SINCE.values() for name in names.spli
 """Transforms of the library that are exact on phasors."""
 
 _NOISE = "T.Decorrelation, phase noise of a coherence and a number of looks"
-_BLUR = "T.CropResize with a smaller size, which multilooks the phasor"
+_BLUR = "T.Multilook, the mean of phasors over blocks, or T.CropResize with a smaller size"
 _TONE = "T.Offset, another reference (a phase has no brightness)"
 _CONTRAST = "T.Rewrap, more fringes (a phase has no contrast)"
-_SCREEN = "T.Turbulence or T.Ramp, a phase screen"
+_SCREEN = "T.Turbulence, T.Stratified, T.Ionosphere or T.Ramp, a phase screen"
 _NONE = "nothing: a phasor is normalised, leave it out"
-_HOLES = "T.Cutout or A.CoarseDropout(fill=0), no data"
+_NONE_MIXED = "nothing: phasors of two places or channels do not mix, leave it out"
+_HOLES = "T.Cutout or T.Blanks or A.CoarseDropout(fill=0), no data"
 INSTEAD = {
     name: safe
     for safe, names in {
@@ -43,15 +44,23 @@ INSTEAD = {
         _BLUR: "GaussianBlur Blur MedianBlur MotionBlur AdvancedBlur Defocus GlassBlur ZoomBlur Downscale "
         "Sharpen UnsharpMask Superpixels RingingOvershoot Emboss Morphological",
         _TONE: "RandomBrightnessContrast ColorJitter HueSaturationValue RGBShift PlanckianJitter ToSepia "
-        "RandomToneCurve FancyPCA ChannelShuffle",
+        "RandomToneCurve FancyPCA ChannelShuffle HEStain",
         _CONTRAST: "CLAHE Equalize AutoContrast RandomGamma Solarize Posterize",
         "T.Swap, the other order of dates": "InvertImg",
         _SCREEN: "Illumination PlasmaBrightnessContrast PlasmaShadow RandomShadow RandomFog RandomSunFlare",
         _NONE: "ToGray ToRGB Normalize ToFloat FromFloat HistogramMatching FDA PixelDistributionAdaptation",
-        _HOLES: "ChannelDropout Spatter RandomRain RandomSnow RandomGravel",
-        "T.Rotate": "Rotate SafeRotate ShiftScaleRotate Affine",
-        "T.Elastic": "ElasticTransform GridDistortion OpticalDistortion ThinPlateSpline PiecewiseAffine "
-        "GridElasticDeform Perspective RandomGridShuffle",
+        _NONE_MIXED: "Mosaic ChromaticAberration",
+        _HOLES: "ChannelDropout Spatter RandomRain RandomSnow RandomGravel OverlayElements TextImage",
+        "T.Blanks, no data": "CoarseDropout3D",
+        "A.RandomCrop, which treats a stack alike": "RandomCrop3D",
+        "A.CenterCrop, which treats a stack alike": "CenterCrop3D",
+        "A.Pad, which treats a stack alike": "Pad3D",
+        "A.PadIfNeeded, which treats a stack alike": "PadIfNeeded3D",
+        "A.D4, which leaves the order of dates": "CubicSymmetry",
+        "A.ToTensorV2": "ToTensor3D",
+        "T.Rotate, which resamples phasor and validity together": "Rotate SafeRotate ShiftScaleRotate Affine",
+        "T.Elastic, which never folds": "ElasticTransform GridDistortion OpticalDistortion ThinPlateSpline "
+        "PiecewiseAffine GridElasticDeform Perspective RandomGridShuffle",
         "T.CropResize": "Resize RandomResizedCrop RandomSizedCrop RandomSizedBBoxSafeCrop RandomScale "
         "LongestMaxSize SmallestMaxSize CropAndPad",
     }.items()
