@@ -27,7 +27,7 @@ from ssl_insar.augment import field as fd
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models.precision import autocast, best_device
 from ssl_insar.pretrain.data import TileDataset
-from ssl_insar.pretrain.module import SimCLR
+from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.recipe import load
 from ssl_insar.synth import simulate_collection
 
@@ -67,10 +67,10 @@ def measure(archive_path: Path, recipe_name: str, steps: int, keep: bool) -> dic
     archive = Archive.open(archive_path)
     recipe = load(recipe_name, [f"data.batch_size={min(128, len(archive))}"])
     device = best_device()
-    module = SimCLR(recipe, archive.tile, 1).prepare(rank=0, world=1).to(device).train()
+    module = Pretraining(recipe, archive.tile, 1).prepare(rank=0, world=1).to(device).train()
     optimizer = torch.optim.AdamW(module.parameters())
     batch = TileDataset(archive).__getitems__(list(range(recipe.data.batch_size)))
-    counts, valid_bits = (t.to(device) for t in batch[:2])
+    counts, valid_bits, positions = (t.to(device) for t in batch[:3])
     views = module.views
     assert views is not None
     made = views(fd.from_counts(counts, valid_bits), 0)
@@ -84,14 +84,14 @@ def measure(archive_path: Path, recipe_name: str, steps: int, keep: bool) -> dic
         loss.item()  # waits for the device
 
     def bare(step: int) -> None:
-        assert module.loss is not None
+        assert module.objective is not None
         with autocast(device):
-            projections = module.head(module.encoder(x))
-        update(module.loss(*projections.float().chunk(2)))
+            outcome = module.objective(module.encoder, *x.chunk(2), 0.0)
+        update(outcome.loss)
 
     def whole(step: int) -> None:
         with autocast(device):
-            loss = module.contrast(fd.from_counts(counts, valid_bits), step)
+            loss = module.step(fd.from_counts(counts, valid_bits), positions, step)
         update(loss)
 
     def only_views(step: int) -> None:

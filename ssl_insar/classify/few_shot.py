@@ -69,13 +69,33 @@ def few_shot(
     Raises:
         NotEvaluableError: a class occurs in one group only.
     """
+    results = few_shot_draws(features, y, groups, shots, draws, seed)
+    return {count: percentile_interval(values) for count, values in results.items()}
+
+
+def few_shot_draws(
+    features: ArrayLike,
+    y: ArrayLike,
+    groups: ArrayLike,
+    shots: Sequence[int] = (5, 10),
+    draws: int = 20,
+    seed: int = 0,
+) -> dict[int, NDArray[np.float64]]:
+    """AUROC of each draw of `few_shot`, whose arguments these are.
+
+    Draw i is the same for every encoder, so encoders are compared draw by draw.
+
+    Returns:
+        shots -> (draws,), NaN where the support half held too few labels of a class.
+    """
     matrix, labels = np.asarray(features), np.asarray(y)
-    results: dict[int, list[float]] = {count: [] for count in shots}
-    for draw in draws_of(labels, groups, max(shots), draws, seed):
+    results = {count: np.full(draws, np.nan) for count in shots}
+    for i, draw in enumerate(draws_of(labels, groups, max(shots), draws, seed)):
         for count in shots:
             rows = draw.shots(count)
-            results[count].append(float("nan") if rows is None else _score(matrix, labels, rows, draw))
-    return {count: percentile_interval(values) for count, values in results.items()}
+            if rows is not None:
+                results[count][i] = _score(matrix, labels, rows, draw)
+    return results
 
 
 def draws_of(y: ArrayLike, groups: ArrayLike, most: int, draws: int = 20, seed: int = 0) -> list[Draw]:

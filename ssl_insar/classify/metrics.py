@@ -117,6 +117,42 @@ def bootstrap_difference(
     return _interval(value, ours - theirs)
 
 
+def bootstrap_over_runs(
+    y: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike,
+    metric: Metric = average_precision,
+    draws: int = 1000,
+    seed: int = 0,
+    reference: ArrayLike | None = None,
+) -> Interval:
+    """Interval of the mean metric of several runs, each draw the same resampled groups for all of them.
+
+    Says how well the method works at the next volcano; what another seed of training would change is
+    seen in the spread of the runs only.
+
+    Args:
+        y: (n,) class codes, see `average_precision`.
+        scores: (runs, n) or (runs, n, K).
+        groups: (n,) group of each sample.
+        metric: as in `cluster_bootstrap`.
+        draws: number of bootstrap samples.
+        seed: of the resampling.
+        reference: (runs', n) of another method: then the interval is of the difference of the means.
+    """
+
+    def mean(runs: ArrayLike) -> tuple[float, FloatArray]:
+        each = list(np.asarray(runs))
+        values = np.mean([metric(y, score) for score in each])
+        return float(values), np.mean([_draws(y, score, groups, metric, draws, seed) for score in each], 0)
+
+    value, resampled = mean(scores)
+    if reference is not None:
+        other, theirs = mean(reference)
+        value, resampled = value - other, resampled - theirs
+    return _interval(value, resampled)
+
+
 def percentile_interval(values: ArrayLike) -> Interval:
     """Mean and 2.5 to 97.5 % percentiles of repeated results; NaN among them count as skipped."""
     results = np.asarray(values, float)

@@ -14,8 +14,9 @@ from ssl_insar.archive import Archive
 from ssl_insar.augment import field as fd
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models.precision import autocast, best_device
-from ssl_insar.pretrain.data import Batches, TileDataset, usable_tiles
-from ssl_insar.pretrain.module import SimCLR
+from ssl_insar.pretrain.batches import Batches
+from ssl_insar.pretrain.data import TileDataset, usable_tiles
+from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.recipe import Recipe
 
 _WARM_UP, _TIMED = 2, 4
@@ -45,7 +46,7 @@ def _seconds_a_step(recipe: Recipe, archive: Archive) -> float:
     keep_freed_memory()
     device = best_device()
     tiles = usable_tiles(archive, recipe.data)
-    module = SimCLR(recipe, archive.tile, len(tiles)).prepare(rank=0, world=1).to(device).train()
+    module = Pretraining(recipe, archive.tile, len(tiles)).prepare(rank=0, world=1).to(device).train()
     optimizer = torch.optim.AdamW(module.parameters())
     dataset = TileDataset(archive)
     batches = Batches(tiles, recipe.data.batch_size, _WARM_UP + _TIMED, recipe.seed)
@@ -53,9 +54,9 @@ def _seconds_a_step(recipe: Recipe, archive: Archive) -> float:
     for step, batch in enumerate(batches):
         if step == _WARM_UP:
             began = time.monotonic()
-        counts, valid_bits = (t.to(device) for t in dataset.__getitems__(batch)[:2])
+        counts, valid_bits, positions = (t.to(device) for t in dataset.__getitems__(batch)[:3])
         with autocast(device) if recipe.precision != "32" else nullcontext():
-            loss = module.contrast(fd.from_counts(counts, valid_bits), step)
+            loss = module.step(fd.from_counts(counts, valid_bits), positions, step)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimizer.step()

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ssl_insar.errors import UserError
 from ssl_insar.pretrain.logs import CsvLog
-from ssl_insar.pretrain.module import SimCLR
+from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.monitor import Monitor
 from ssl_insar.progress import bar
 
@@ -53,7 +53,7 @@ class Progress(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Write a row; stop with an explanation if the loss is no number."""
-        assert isinstance(module, SimCLR)
+        assert isinstance(module, Pretraining)
         loss = float(outputs["loss"])
         step = trainer.global_step - 1
         if not math.isfinite(loss):
@@ -156,7 +156,7 @@ class Watch(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at epoch ends that are due, and after the last step."""
-        assert isinstance(module, SimCLR)
+        assert isinstance(module, Pretraining)
         step = trainer.global_step
         epoch, rest = divmod(step, module.steps_per_epoch)
         if trainer.is_global_zero and (step >= self.total or (rest == 0 and epoch % self.every == 0)):
@@ -167,7 +167,7 @@ class Watch(pl.Callback):
         self.monitor.close()
 
     def _look(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
-        assert isinstance(module, SimCLR)
+        assert isinstance(module, Pretraining)
         training = module.training
         module.eval()
         with torch.no_grad():

@@ -1,73 +1,23 @@
-"""Batches of a whole run, in an order that depends on seed and step alone."""
+"""Tiles of an archive as batches of tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from ssl_insar.archive import Archive
 from ssl_insar.augment.config import ViewsConfig
+from ssl_insar.augment.unwrapped import Unwrapped
 from ssl_insar.augment.views import Extras
 from ssl_insar.errors import UserError
+from ssl_insar.pretrain.batches import Batches
 from ssl_insar.pretrain.recipe import DataConfig
-
-
-class Batches(Sampler[list[int]]):
-    """Yields the batches of the steps ``start .. total``, the share of one process.
-
-    Every epoch is a new permutation, from (seed, epoch); the last, incomplete batch is left out.
-    Because a batch follows from its step, a resumed run continues with the very batch that an
-    uninterrupted one would have seen.
-
-    Args:
-        tiles: positions in the archive to draw from.
-        batch_size: over all processes.
-        total: steps of the whole run.
-        seed: of the run.
-        start: first step.
-        rank: of this process.
-        world: number of processes.
-    """
-
-    def __init__(
-        self,
-        tiles: NDArray[np.int64],
-        batch_size: int,
-        total: int,
-        seed: int,
-        start: int = 0,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        self.tiles = tiles
-        self.batch_size = batch_size
-        self.total = total
-        self.seed = seed
-        self.start = start
-        self.rank = rank
-        self.world = world
-        self.per_epoch = len(tiles) // batch_size
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order: NDArray[np.int64] = self.tiles
-        shuffled = -1
-        for step in range(self.start, self.total):
-            epoch, batch = divmod(step, self.per_epoch)
-            if epoch != shuffled:
-                order = np.random.default_rng((self.seed, epoch)).permutation(self.tiles)
-                shuffled = epoch
-            whole = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            yield whole[self.rank :: self.world].tolist()
-
-    def __len__(self) -> int:
-        # The whole run, also when resumed: Lightning adds the steps done before to its own count.
-        return self.total
+from ssl_insar.pretrain.signal import known_signals
 
 
 class TileDataset(Dataset[Any]):
@@ -78,25 +28,33 @@ class TileDataset(Dataset[Any]):
         self.archive = archive
         table = archive.catalogue
         self._heights = bool(views and views.stratified.p) and bool(table["has_elevation"].any())
-        blanked = bool(views and (views.blanks.p or views.frame_edge.p))
-        self._deformation = blanked and bool(table["has_deformation"].any())
+        # Whatever the recipe, a crop and a cut-out spare what is known to deform.
+        self._signals = known_signals(archive) if views else None
+        unwrapped = ~table["wrapped"].to_numpy(bool)
+        self._unwrapped = unwrapped if views and views.real_factor.p and unwrapped.any() else None
 
     def __len__(self) -> int:
         return len(self.archive)
 
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor, Tensor, Extras]:
         """Counts (B, T, T) uint8, packed validity (B, T, ceil(T / 8)) uint8, positions (B,), extras."""
-        height = deformation = None
+        archive = self.archive
+        counts = torch.from_numpy(archive.phases(indices))
+        valid_bits = torch.from_numpy(archive.valid_bits(indices))
+        extras = Extras()
         if self._heights:
-            height = torch.from_numpy(self.archive.elevation(indices)).unsqueeze(1)
-        if self._deformation:
-            deformation = torch.from_numpy(self.archive.deformation(indices)).unsqueeze(1)
-        return (
-            torch.from_numpy(self.archive.phases(indices)),
-            torch.from_numpy(self.archive.valid_bits(indices)),
-            torch.tensor(indices),
-            Extras(height, deformation),
-        )
+            extras = extras._replace(height=torch.from_numpy(archive.elevation(indices)).unsqueeze(1))
+        if self._signals is not None:
+            extras = extras._replace(
+                deformation=torch.from_numpy(archive.deformation(indices)).unsqueeze(1),
+                snr=torch.from_numpy(self._signals.snr[indices]),
+                own=torch.from_numpy(self._signals.own[indices]),
+            )
+        if self._unwrapped is not None:
+            wide = torch.from_numpy(archive.unwrapped(indices))
+            which = torch.from_numpy(self._unwrapped[indices])
+            extras = extras._replace(unwrapped=Unwrapped(wide, valid_bits, which))
+        return counts, valid_bits, torch.tensor(indices), extras
 
 
 class ResumableLoader(DataLoader[Any]):

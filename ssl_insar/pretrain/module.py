@@ -1,87 +1,195 @@
-"""SimCLR on phasors: the whole training step, top to bottom.
+"""The whole training step, top to bottom: pairs, sources put in, views, objective, heads.
 
-Chen et al. (2020), "A Simple Framework for Contrastive Learning of Visual Representations". What
-differs: the input is the multilooked phasor, and the views that obey radar physics.
+The plain recipe is SimCLR (Chen et al. 2020, "A Simple Framework for Contrastive Learning of Visual
+Representations"). What differs: the input is the multilooked phasor, the views obey radar physics, and
+what is to be alike may be a simulated source in real interferograms.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
-from lightly.loss import NTXentLoss
-from lightly.models.modules import SimCLRProjectionHead
 from lightly.models.utils import get_weight_decay_parameters
 from lightly.utils.lars import LARS
 from lightly.utils.scheduler import cosine_warmup_schedule
 from torch import Tensor
+from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ssl_insar.augment import Extras, Views
+from ssl_insar.augment import Extras, View, Views
 from ssl_insar.augment import field as fd
+from ssl_insar.augment.draw import Draw
 from ssl_insar.models import Encoder, InputSpec
+from ssl_insar.pretrain.heads import Heads, Truth
+from ssl_insar.pretrain.objectives import Objective, build
+from ssl_insar.pretrain.pairs import Pairs, inject, pair_up, pattern_of
 from ssl_insar.pretrain.recipe import OptimConfig, Recipe
+from ssl_insar.pretrain.signal import OWN_RMS
+from ssl_insar.pretrain.sources import Sources
+from ssl_insar.pretrain.stock import Stock
+from ssl_insar.synth.detectability import MASK_SHARE
 
 
-class SimCLR(pl.LightningModule):
-    """Encoder, projection head and NT-Xent loss.
+class Pretraining(pl.LightningModule):
+    """Encoder, objective and pretext heads.
 
     Args:
         recipe: of the run.
         tile: side of the archive's tiles, px.
         steps_per_epoch: optimiser steps that make an epoch.
-        bank: donors of atmosphere, see `ssl_insar.augment.Views`.
+        stock: what is injected or added.
     """
 
-    def __init__(self, recipe: Recipe, tile: int, steps_per_epoch: int, bank: Tensor | None = None) -> None:
+    def __init__(self, recipe: Recipe, tile: int, steps_per_epoch: int, stock: Stock | None = None) -> None:
         super().__init__()
-        self._bank = bank
         self.recipe = recipe
         self.tile = tile
         self.steps_per_epoch = steps_per_epoch
-        self.encoder = Encoder(recipe.model.backbone, InputSpec(recipe.model.size, recipe.model.channels))
+        self.total = steps_per_epoch * recipe.optim.epochs
+        stock = stock or Stock()
+        self._donors, self._sources, self._fit = stock
+        spec = InputSpec(recipe.model.size, recipe.model.channels)
+        self.encoder = Encoder(recipe.model.backbone, spec, weights=recipe.model.weights)
         self.encoder.to(memory_format=torch.channels_last)
-        self.head = SimCLRProjectionHead(
-            self.encoder.dimension, recipe.head.hidden, recipe.head.dimension, num_layers=recipe.head.layers
-        )
+        kinds = len(stock.sources.kinds) if stock.sources else 1
+        self.encoder.keep_maps = bool(recipe.heads.where)
+        maps = self.encoder.map_channels if self.encoder.keep_maps else 0
+        self.heads = Heads(self.encoder.dimension, maps, kinds, recipe.heads)
+        self.average = None
+        if recipe.optim.ema:
+            # torch leaves it untyped.
+            mean = get_ema_multi_avg_fn(recipe.optim.ema)  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(self.encoder, multi_avg_fn=mean, use_buffers=True)
+        self.objective: Objective | None = None
         self.views: Views | None = None
-        self.loss: NTXentLoss | None = None
+        self.told: dict[str, float | Tensor] = {}
+        """What the last step has to say besides its loss."""
 
     def setup(self, stage: str) -> None:
         """Lightning's hook: now the number of processes is known."""
         self.prepare(self.global_rank, self.trainer.world_size).to(self.device)
 
-    def prepare(self, rank: int, world: int) -> SimCLR:
+    def prepare(self, rank: int = 0, world: int = 1) -> Pretraining:
         """Build what depends on the number of processes: views differ by rank, negatives are shared."""
         recipe = self.recipe
-        self.views = Views(recipe.views, self.tile, recipe.model.size, recipe.seed, rank, self._bank)
-        self.loss = NTXentLoss(recipe.objective.temperature, gather_distributed=world > 1)
+        self.views = Views(recipe.views, self.tile, recipe.model.size, recipe.seed, rank, self._donors)
+        if self.objective is None:
+            self.objective = build(recipe.objective, self.encoder, self.encoder.dimension, recipe.head, world)
         return self
+
+    @property
+    def kept(self) -> Encoder:
+        """The encoder that is watched and saved: the moving average, if there is one."""
+        return self.encoder if self.average is None else cast(Encoder, self.average.module)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor, Extras], batch_index: int) -> Tensor:
         """Loss of one batch of counts, packed validity, positions and what else is known."""
-        counts, valid_bits, _, extras = batch
-        return self.contrast(fd.from_counts(counts, valid_bits), self.global_step, extras)
+        counts, valid_bits, positions, extras = batch
+        return self.step(fd.from_counts(counts, valid_bits), positions, self.global_step, extras)
 
-    def contrast(self, tiles: Tensor, step: int, extras: Extras | None = None) -> Tensor:
-        """Two views a tile, one forward pass over both, NT-Xent in float32.
+    def step(self, tiles: Tensor, positions: Tensor, step: int, extras: Extras | None = None) -> Tensor:
+        """Loss of one batch.
+
+        Args:
+            tiles: (B + partners, 2, T, T) phasors; partners of the first tiles lie behind the B.
+            positions: of them in the archive.
+            step: of the run.
+            extras: what else is known of them.
 
         Shape:
-            (B, 2, T, T) phasor -> scalar
+            -> scalar
         """
         assert self.views is not None, "prepare() comes first"
-        assert self.loss is not None, "prepare() comes first"
-        x = torch.cat([self.encoder.spec.assemble(*view) for view in self.views(tiles, step, extras=extras)])
-        projections = self.head(self.encoder(x.contiguous(memory_format=torch.channels_last)))
+        assert self.objective is not None, "prepare() comes first"
+        # The order of the tiles says how many partners there are; see `ssl_insar.pretrain.batches`.
+        count = min(self.recipe.data.batch_size // self._world, len(tiles))
+        pairs = self._pairs(count, len(tiles) - count, positions, step).to(tiles.device)
+        reduced = self.views.reduced(tiles)
+        extras = extras or Extras()
+        sides = [
+            self._side(reduced, pairs, number, tile, step, extras)
+            for number, tile in enumerate((pairs.first, pairs.second))
+        ]
+        first, second = (self.encoder.spec.assemble(side.phasor, side.coherence) for side in sides)
+        outcome = self.objective(self.encoder, first, second, step / max(1, self.total))
+        losses = {"contrast": self.recipe.heads.contrast * outcome.loss}
         with torch.autocast(tiles.device.type, enabled=False):
-            loss: Tensor = self.loss(*projections.float().chunk(2))
-        return loss
+            losses |= self.heads(outcome.features, self.encoder.maps, self._truth(pairs, sides))
+        self.told = {name: loss.detach() for name, loss in losses.items()} | outcome.logs
+        return torch.stack(list(losses.values())).sum()
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Lightning's hook, here so that a checkpoint holds a teacher and an average that have followed."""
+        super().optimizer_step(*args, **kwargs)
+        assert self.objective is not None
+        self.objective.after_step(self.encoder, self.global_step / max(1, self.total))
+        if self.average is not None:
+            self.average.update_parameters(self.encoder)
+
+    @property
+    def _world(self) -> int:
+        return self._trainer.world_size if self._trainer is not None else 1
+
+    def _pairs(self, count: int, partners: int, positions: Tensor, step: int) -> Pairs:
+        assert self.views is not None
+        generator = Draw(torch.device("cpu"), "pairs", self.recipe.seed, self.views.rank, step).fields
+        fit = torch.zeros(count, dtype=torch.bool)
+        if self._fit is not None:
+            fit = self._fit[positions[:count].cpu()]
+        return pair_up(count, partners, fit, self.recipe.positives, self._sources, generator)
+
+    def _side(
+        self, reduced: Tensor, pairs: Pairs, number: int, tile: Tensor, step: int, extras: Extras
+    ) -> View:
+        """The views of one side of all pairs."""
+        assert self.views is not None
+        sources = self._sources.to(reduced.device) if self._sources else None
+        mine = self.views.rewrapped(reduced, step, number, extras)[tile]
+        mine = torch.cat([inject(mine[:, :2], pairs, sources), mine[:, 2:]], 1)
+        return self.views.one(mine, step, number, self._known(pairs, sources, tile, extras, mine))
+
+    def _known(
+        self, pairs: Pairs, sources: Sources | None, tile: Tensor, extras: Extras, like: Tensor
+    ) -> Extras:
+        """What is known of one side: of its tiles, and of what was put into them."""
+        # What is unwrapped has done its work before anything was put in.
+        layers = ("height", "deformation", "snr", "own")
+        held = {name: getattr(extras, name) for name in layers}
+        side = Extras(**{name: None if layer is None else layer[tile] for name, layer in held.items()})
+        holding = torch.nonzero(pairs.injected)[:, 0]
+        if sources is None or not len(holding):
+            return side
+        n = len(tile)
+        moves = torch.zeros(n, 1, *like.shape[-2:], device=like.device)
+        moves[holding, 0] = (pattern_of(pairs, sources, holding).abs() >= MASK_SHARE).float()
+        if side.deformation is not None:
+            moves = torch.maximum(moves, F.adaptive_max_pool2d(side.deformation.float(), like.shape[-1]))
+        nothing = torch.full((n,), torch.nan, device=like.device)
+        snr = torch.where(pairs.injected, pairs.snr, nothing if side.snr is None else side.snr)
+        own = torch.where(pairs.injected, OWN_RMS, nothing if side.own is None else side.own)
+        return side._replace(deformation=moves, snr=snr, own=own)
+
+    def _truth(self, pairs: Pairs, sides: list[View]) -> Truth:
+        present = pairs.injected.float()
+        kind = torch.full_like(pairs.source, -1)
+        if self._sources is not None:
+            kinds = self._sources.kind.to(kind.device)
+            kind = torch.where(pairs.injected, kinds[pairs.source.clamp_min(0)], kind)
+        where = None
+        if self.recipe.heads.where and all(side.deformation is not None for side in sides):
+            # A tile's own mask is no source; only what was put in counts.
+            where = torch.cat([side.deformation for side in sides if side.deformation is not None])[:, 0]
+            where = where * present.repeat(2).view(-1, 1, 1)
+        return Truth(present.repeat(2), pairs.snr.repeat(2), pairs.peak.repeat(2), kind.repeat(2), where)
 
     def configure_optimizers(self) -> Any:
         """Optimiser and a schedule that steps with every batch."""
+        assert self.objective is not None
         config = self.recipe.optim
-        decay, rest = get_weight_decay_parameters([self.encoder, self.head])
+        decay, rest = get_weight_decay_parameters([self.encoder, *self.objective.learned, self.heads])
         groups = [
             {"params": decay, "weight_decay": config.weight_decay},
             {"params": rest, "weight_decay": 0.0},

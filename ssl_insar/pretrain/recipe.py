@@ -14,8 +14,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from ssl_insar.augment.config import Section, ViewsConfig
+from ssl_insar.augment.config import Section, Span, ViewsConfig
 from ssl_insar.errors import UserError
+from ssl_insar.pretrain.objectives import CONFIGS, ObjectiveConfig, SimCLRConfig
 
 _NO_BEARING: Any = {"name": True, "monitor": True, "checkpoint": True, "log": True, "data": {"workers"}}
 """Keys that do not change what a run computes."""
@@ -28,6 +29,10 @@ class DataConfig(Section):
     min_valid: float = Field(0.3, ge=0, le=1, description="least share of valid pixels")
     min_coherence: float = Field(0.0, ge=0, le=1, description="least mean local coherence")
     workers: int = Field(0, ge=0, description="loading processes; 0 is best for a local archive")
+    apart: bool = Field(
+        True, description="tiles of one acquisition, and copies, do not meet in a batch as far as possible"
+    )
+    audit: Path | None = Field(None, description="findings.csv of an audit, whose copies are kept apart")
 
 
 class ModelConfig(Section):
@@ -35,6 +40,7 @@ class ModelConfig(Section):
 
     backbone: str = Field("resnet18", description="name of a timm model")
     size: int = Field(96, ge=32, description="side of the input, px")
+    weights: Path | None = Field(None, description="file of ImageNet weights to begin with; None: random")
     channels: tuple[str, ...] = Field(
         ("re", "im"), description="[re, im], [cos, sin] or [cos, sin, coherence]"
     )
@@ -48,11 +54,40 @@ class HeadConfig(Section):
     layers: int = Field(2, ge=2)
 
 
-class ObjectiveConfig(Section):
-    """The contrastive loss."""
+class PositivesConfig(Section):
+    """Which two pictures are to be alike: `ssl_insar.pretrain.pairs`."""
 
-    name: Literal["simclr"] = "simclr"
-    temperature: float = Field(0.2, gt=0)
+    injected: float = Field(
+        0.0, ge=0, le=1, description="share of the fit tiles that also get a simulated source"
+    )
+    source_pairs: float = Field(
+        0.0, ge=0, le=1, description="share of these whose sides show two tiles, the source alone in common"
+    )
+    twins: bool = Field(
+        True, description="a tile with a source is in the batch without it too: its own hard negative"
+    )
+    events: float = Field(
+        0.0, ge=0, le=1, description="share of the tiles paired with another interferogram of the same time"
+    )
+    quiet: Literal["presumed", "labelled", "any"] = Field(
+        "any", description="tiles that may get a source: flat ones, those labelled 0, or any coherent one"
+    )
+    least_coherent: float = Field(
+        0.2, ge=0, le=1, description="share of coherent pixels that a tile needs to get a source"
+    )
+    preset: str = Field("volcanoes", description="of the simulator, whose sources are injected")
+    sources: int = Field(1024, ge=1, description="patterns drawn, once a run")
+    snr: Span = Field((3.0, 30.0), description="GLS ratio in 1 rad of atmosphere, drawn log-uniformly")
+
+
+class HeadsConfig(Section):
+    """Weights of the pretext heads, `ssl_insar.pretrain.heads`; 0: no such head."""
+
+    presence: float = Field(0.0, ge=0, description="was a source injected?")
+    where: float = Field(0.0, ge=0, description="in which cells of a coarse map?")
+    strength: float = Field(0.0, ge=0, description="GLS ratio and peak, logarithms")
+    kind: float = Field(0.0, ge=0, description="which of the simulator's sources")
+    contrast: float = Field(1.0, ge=0, description="weight of the objective itself; 0: heads alone")
 
 
 class OptimConfig(Section):
@@ -64,6 +99,12 @@ class OptimConfig(Section):
     epochs: int = Field(20, ge=1)
     warmup_epochs: float = Field(1.0, ge=0)
     clip: float = Field(1.0, ge=0, description="largest gradient norm; 0: no clipping")
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="the encoder kept is a moving average with this memory a step; 0: the last",
+    )
 
 
 class MonitorConfig(Section):
@@ -101,7 +142,9 @@ class Recipe(Section):
     views: ViewsConfig = ViewsConfig()
     model: ModelConfig = ModelConfig()
     head: HeadConfig = HeadConfig()
-    objective: ObjectiveConfig = ObjectiveConfig()
+    objective: ObjectiveConfig = SimCLRConfig()
+    positives: PositivesConfig = PositivesConfig()
+    heads: HeadsConfig = HeadsConfig()
     optim: OptimConfig = OptimConfig()
     monitor: MonitorConfig = MonitorConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
@@ -204,18 +247,22 @@ def _apply(values: dict[str, Any], override: str) -> None:
 def _explain(error: ValidationError) -> str:
     """The first problem in one line, with the nearest valid key if a key is unknown."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    # The name of an objective is no part of the key.
+    place = [part for part in first["loc"] if part not in CONFIGS]
+    where = ".".join(str(part) for part in place)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg']}, not {first.get('input')!r}{more}"
     *sections, key = first["loc"]
     valid = list(_section(sections).model_fields)
     near = difflib.get_close_matches(str(key), valid, n=1, cutoff=0.0)
-    prefix = ".".join([*map(str, sections), ""]) if sections else ""
+    prefix = ".".join([*map(str, place[:-1]), ""]) if sections else ""
     return f"unknown key '{where}'; did you mean '{prefix}{near[0]}'? Valid here: {', '.join(valid)}{more}"
 
 
 def _section(path: Sequence[Any]) -> type[BaseModel]:
+    if path[:1] == ["objective"] and len(path) > 1:
+        return CONFIGS[str(path[1])]  # one of several sections, told by its name
     model: type[BaseModel] = Recipe
     for part in path:
         inner = model.model_fields[str(part)].annotation

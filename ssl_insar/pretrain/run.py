@@ -20,14 +20,17 @@ from ssl_insar.atomic import check_replaceable, replacing, write_json
 from ssl_insar.errors import UserError
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models import Encoder
+from ssl_insar.models.card import data_summary
 from ssl_insar.models.precision import best_device, bf16_helps
-from ssl_insar.pretrain.bank import donor_bank
+from ssl_insar.pretrain.batches import Batches
 from ssl_insar.pretrain.callbacks import Checkpoints, Progress, Watch
-from ssl_insar.pretrain.data import Batches, loader, usable_tiles
+from ssl_insar.pretrain.data import loader, usable_tiles
+from ssl_insar.pretrain.events import Events, meeting_keys
 from ssl_insar.pretrain.logs import read_rows
-from ssl_insar.pretrain.module import SimCLR
+from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.monitor import Monitor
 from ssl_insar.pretrain.recipe import Recipe, load
+from ssl_insar.pretrain.stock import keep_sources, stock_of, with_sources
 
 STATE = "run.json"
 
@@ -94,12 +97,12 @@ def pretrain(
     _quiet()
     pl.seed_everything(recipe.seed, verbose=False)
     # What can fail comes before the folder is claimed, so that a mistake can be put right.
-    bank = None
-    if recipe.views.donor.p:
-        bank = donor_bank(archive, recipe.model.size, recipe.views.donor.coherence, recipe.seed)
-    module = SimCLR(recipe, archive.tile, per_epoch, bank)
+    keys = meeting_keys(archive, recipe.data.audit) if recipe.data.apart else None
     monitor = Monitor(archive, recipe.monitor, folder, recipe.seed, shown=progress)
+    stock = with_sources(stock_of(recipe, archive), recipe, archive.tile, folder, shown=progress)
+    module = Pretraining(recipe, archive.tile, per_epoch, stock)
     _write_head(folder, recipe, archive, len(tiles), plan)
+    keep_sources(stock, recipe, archive.tile, folder)
     if start >= total:
         return _finish(folder, checkpoint, recipe, archive, plan)
     checkpoints = Checkpoints(checkpoint, recipe.checkpoint.every_minutes, total)
@@ -129,6 +132,9 @@ def pretrain(
         start,
         trainer.global_rank,
         trainer.world_size,
+        keys,
+        Events(archive) if recipe.positives.events else None,
+        recipe.positives.events,
     )
     trainer.fit(
         module,
@@ -216,14 +222,15 @@ def _finish(
     recipe: Recipe,
     archive: Archive,
     plan: _Plan,
-    module: SimCLR | None = None,
+    module: Pretraining | None = None,
 ) -> Encoder:
     """Save the encoder and mark the run as finished."""
     if module is None:  # killed between the last checkpoint and this place
-        module = SimCLR(recipe, archive.tile, plan.per_epoch)
+        stock = with_sources(stock_of(recipe, archive), recipe, archive.tile, folder)
+        module = Pretraining(recipe, archive.tile, plan.per_epoch, stock).prepare()
         module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
     looks = read_rows(folder / "monitor.csv")
-    about = {
+    about = module.encoder.card.about | {
         "recipe": recipe.name,
         "recipe_hash": recipe.hash,
         "archive_digest": archive.digest,
@@ -231,10 +238,11 @@ def _finish(
         "steps": plan.total,
         "epochs": recipe.optim.epochs,
         "monitor": looks[-1] if looks else {},
+        "data": data_summary(archive, recipe.model.size),
         "ssl_insar": __version__,
     }
     encoder = Encoder(recipe.model.backbone, module.encoder.spec, about)
-    encoder.backbone.load_state_dict(module.encoder.backbone.state_dict())
+    encoder.backbone.load_state_dict(module.kept.backbone.state_dict())
     encoder.save(folder / "encoder")
     state = _state(folder) or {}
     write_json(folder / STATE, state | {"finished": True, "encoder_hash": encoder.hash})

@@ -20,9 +20,9 @@ from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder
 from ssl_insar.pretrain import pretrain
 from ssl_insar.pretrain import run as run_module
-from ssl_insar.pretrain.data import Batches
+from ssl_insar.pretrain.batches import Batches
 from ssl_insar.pretrain.logs import CsvLog, read_rows
-from ssl_insar.pretrain.module import Schedule, SimCLR
+from ssl_insar.pretrain.module import Pretraining, Schedule
 from ssl_insar.pretrain.recipe import OptimConfig, find, load
 
 RECIPES = [path.stem for path in sorted(find("simclr-cpu").parent.glob("*.yaml"))]
@@ -263,14 +263,15 @@ def test_loss_is_nt_xent_of_the_two_views(archive_path: Path) -> None:
     archive = Archive.open(archive_path)
     recipe = load(TINY)
     torch.manual_seed(0)
-    module = SimCLR(recipe, archive.tile, 3).prepare(rank=0, world=1).eval()
+    module = Pretraining(recipe, archive.tile, 3).prepare(rank=0, world=1).eval()
     from ssl_insar.augment import field as fd
 
     tiles = fd.from_complex(torch.from_numpy(archive.phasors(range(6))))
-    loss = module.contrast(tiles, step=4)
+    loss = module.step(tiles, torch.arange(6), step=4)
     assert module.views is not None
+    assert module.objective is not None
     views = [module.encoder.spec.assemble(*v) for v in module.views(tiles, 4)]
-    z = torch.nn.functional.normalize(module.head(module.encoder(torch.cat(views))), dim=1)
+    z = torch.nn.functional.normalize(module.objective.head(module.encoder(torch.cat(views))), dim=1)
     similarity = (z @ z.T / recipe.objective.temperature).fill_diagonal_(-torch.inf)
     pair = torch.arange(12).roll(6)
     expected = (torch.logsumexp(similarity, 1) - similarity[torch.arange(12), pair]).mean()
