@@ -104,8 +104,9 @@ def _copies(archive: Archive, path: Path) -> NDArray[np.int64]:
     first, second = (each[held].astype(np.int64) for each in rows)
     joined = coo_matrix((np.ones(len(first)), (first, second)), shape=(len(archive),) * 2)
     _, component = connected_components(joined, directed=False)
-    component = component.astype(np.int64)
-    group: NDArray[np.int64] = np.where(np.bincount(component)[component] > 1, component, -1)
+    lone = np.bincount(component)[component] == 1
+    group: NDArray[np.int64] = component.astype(np.int64)
+    group[lone] = -1
     return group
 
 
