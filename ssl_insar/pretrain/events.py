@@ -114,4 +114,4 @@ def _days(column: pd.Series[Any]) -> NDArray[np.int64]:
     """Days since 1970; -1 where unknown."""
     stamps = pd.to_datetime(column, errors="coerce")
     days = (stamps - pd.Timestamp(0)).dt.days
-    return days.fillna(-1).to_numpy(np.int64)
+    return days.fillna(-1).to_numpy().astype(np.int64)
