@@ -1,12 +1,11 @@
-"""What each effect of the views is worth: pretraining with it left out, and with nothing else.
+"""What each part of a recipe is worth: pretraining with it left out, or with nothing else.
 
-    python -m evaluation.ablation --archive ARCHIVE --out ablation [--recipe ablation] [--seeds 2]
+    python -m evaluation.ablation --archive ARCHIVE --out ablation [--family views] [--seeds 2]
 
-Trains one small encoder a variant and a seed, by a recipe that has every effect on: all of them; each
-effect left out; each effect alone, on half of the views; those of the defaults; and none, where the two
-views of a tile are the same. Each is scored at volcanoes it was not fitted on (linear probe, five folds
-grouped by volcano; AUROC from few labels), and compared with the one that has all effects on the same
-resampled volcanoes and the same draws of labels. No label is used in pretraining.
+Trains one small encoder a variant and a seed (`evaluation.families`: the effects of the views; what is to
+be alike), scores each at volcanoes that the probe was not fitted on (linear probe, five folds grouped by
+volcano; AUROC from few labels), and compares it with the first of the family on the same resampled
+volcanoes and the same draws of labels. No label is used in pretraining.
 
 Ctrl-C loses at most two minutes; the same command goes on. Writes ``ablation.md``, ``ablation.csv`` and
 a run folder a variant.
@@ -14,6 +13,7 @@ a run folder a variant.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +24,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from evaluation.families import FAMILIES
 from evaluation.linear_probe import git_commit, statistics_of
 from evaluation.running import run
 from ssl_insar.archive import Archive
 from ssl_insar.archive.groups import assign_groups, grouped_folds
 from ssl_insar.archive.labels import known
 from ssl_insar.atomic import replacing
-from ssl_insar.augment.alone import effects, silent
-from ssl_insar.augment.config import FlipConfig, ViewsConfig
 from ssl_insar.classify import labels_in
 from ssl_insar.classify.cross_validation import scores_over
 from ssl_insar.classify.few_shot import few_shot_draws
@@ -48,10 +47,8 @@ from ssl_insar.pretrain import pretrain
 from ssl_insar.pretrain.recipe import Recipe, load
 from ssl_insar.progress import bar
 
-ALL, NONE, DEFAULTS = "all", "none", "defaults"
 NULL, RANDOM = "global statistics (null)", "random weights (null)"
 SHOTS = (5, 20)
-_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -65,28 +62,6 @@ class Scores:
 
     tiles: NDArray[np.float64]
     shots: dict[int, NDArray[np.float64]]
-
-
-def variants(views: ViewsConfig) -> dict[str, ViewsConfig]:
-    """The family of views to train with, by name.
-
-    An effect that cannot act on these tiles (its p is 0 in the recipe) is in none of them.
-    """
-    family = {ALL: views, DEFAULTS: ViewsConfig(spacing=views.spacing, wavelength=views.wavelength)}
-    off = silent(views)
-    names = [name for name in effects() if getattr(views, name) != getattr(off, name)]
-    for name in names:
-        family[f"without {name}"] = views.model_copy(update={name: getattr(off, name)})
-    for name in names:
-        section = getattr(views, name)
-        if name == "flip":
-            section = FlipConfig(left_right=_HALF, up_down=_HALF)
-        elif name != "crop":
-            # A flip or a swap of both views is none.
-            section = section.model_copy(update={"p": _HALF})
-        family[f"only {name}"] = off.model_copy(update={name: section})
-    family[NONE] = off
-    return family
 
 
 class Judge:
@@ -136,30 +111,33 @@ class Judge:
 
 @click.command(epilog="\b\nExample:\n  python -m evaluation.ablation --archive archive --out ablation")
 @click.option("--archive", "path", required=True, type=click.Path(path_type=Path), help="Labelled archive.")
-@click.option("--recipe", "source", default="ablation", show_default=True, help="Recipe with all effects on.")
+@click.option("--family", default="views", show_default=True, type=click.Choice(list(FAMILIES)))
+@click.option("--recipe", "source", help="Recipe that is varied; default: the family's name.")
 @click.option("--label", help="Label column; needed when there are several.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="Runs a variant.")
-@click.option("--variant", "chosen", multiple=True, help="Only these (repeatable); 'all' is always made.")
+@click.option("--variant", "chosen", multiple=True, help="Only these (repeatable), and the first.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override of the recipe.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 def main(
     path: Path,
-    source: str,
+    family: str,
+    source: str | None,
     label: str | None,
     seeds: int,
     chosen: tuple[str, ...],
     overrides: tuple[str, ...],
     out: Path,
 ) -> None:
-    """Pretrain with each effect left out and with it alone, and write the table."""
-    recipe = load(source, overrides)
+    """Pretrain every variant of a family of recipes, and write the table."""
+    recipe = load(source or f"ablation-{family}", overrides)
     archive = Archive.open(path)
-    family = variants(recipe.views)
-    unknown = sorted(set(chosen) - set(family))
+    variants = FAMILIES[family](recipe)
+    first = next(iter(variants))
+    unknown = sorted(set(chosen) - set(variants))
     if unknown:
-        raise UserError(f"no variant {', '.join(unknown)}; there are: {', '.join(family)}")
+        raise UserError(f"no variant {', '.join(unknown)}; there are: {', '.join(variants)}")
     if chosen:
-        family = {name: views for name, views in family.items() if name in (ALL, *chosen)}
+        variants = {name: each for name, each in variants.items() if name in (first, *chosen)}
     judge = Judge(archive, label)
     out.mkdir(parents=True, exist_ok=True)
     spec = InputSpec(recipe.model.size, recipe.model.channels)
@@ -168,27 +146,38 @@ def main(
         NULL: judge([statistics_of(archive)]),
         RANDOM: judge([untrained.random_like(seed).embed(archive).normalised() for seed in range(seeds)]),
     }
-    with bar(len(family) * seeds, "ablation", "run") as progress:
-        for name, views in family.items():
+    with bar(len(variants) * seeds, "ablation", "run") as progress:
+        for name, variant in variants.items():
             runs = []
             for seed in range(seeds):
-                settings = recipe.model_copy(update={"views": views, "seed": seed})
-                folder = out / "runs" / f"{name.replace(' ', '-')}-{seed}"
+                settings = variant.model_copy(update={"seed": seed})
+                folder = out / "runs" / f"{_slug(name)}-{seed}"
                 encoder = pretrain(settings, archive, folder, progress=False)
                 runs.append(encoder.embed(archive).normalised())
                 progress.update()
             scores[name] = judge(runs)
-            _write(out, recipe, archive, judge, scores, seeds)
+            _write(out, recipe, archive, judge, scores, first, seeds)
     click.echo((out / "ablation.md").read_text(encoding="utf-8"))
 
 
+def _slug(name: str) -> str:
+    """A variant's name as part of a folder's."""
+    return re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-")
+
+
 def _write(
-    out: Path, recipe: Recipe, archive: Archive, judge: Judge, scores: dict[str, Scores], seeds: int
+    out: Path,
+    recipe: Recipe,
+    archive: Archive,
+    judge: Judge,
+    scores: dict[str, Scores],
+    first: str,
+    seeds: int,
 ) -> None:
     """The table so far, to read and to compute with."""
-    reference = scores.get(ALL)
+    reference = scores.get(first)
     lines = {
-        name: judge.line(each, None if name in (ALL, NULL, RANDOM) else reference)
+        name: judge.line(each, None if name in (first, NULL, RANDOM) else reference)
         for name, each in scores.items()
     }
     records = []
@@ -208,25 +197,27 @@ def _write(
     with replacing(out / "ablation.csv") as scratch:
         table.to_csv(scratch, index=False)
     with replacing(out / "ablation.md") as scratch:
-        scratch.write_text(_page(recipe, judge, lines, seeds), encoding="utf-8")
+        scratch.write_text(_page(recipe, judge, lines, first, seeds), encoding="utf-8")
 
 
-def _page(recipe: Recipe, judge: Judge, lines: dict[str, dict[str, Interval | None]], seeds: int) -> str:
+def _page(
+    recipe: Recipe, judge: Judge, lines: dict[str, dict[str, Interval | None]], first: str, seeds: int
+) -> str:
     """The page to read."""
     positives = int((judge.codes == 1).sum())
-    heads = ["views", "AP", "change", "AUROC", "change", *(f"AUROC, {n} labels | change" for n in SHOTS)]
+    heads = ["variant", "AP", "change", "AUROC", "change", *(f"AUROC, {n} labels | change" for n in SHOTS)]
     rows = [
         f"| {name} | " + " | ".join("" if cell is None else str(cell) for cell in cells.values()) + " |"
         for name, cells in lines.items()
     ]
     columns = " | ".join(heads)
     return (
-        "# What each effect of the views is worth\n\n"
+        f"# What each part is worth: {recipe.name}\n\n"
         f"Recipe {recipe.name} ({recipe.hash}): {recipe.model.backbone}, {recipe.model.size} px, "
         f"{recipe.optim.epochs} epochs, {seeds} run(s) a variant. {len(judge.y):,} labelled tiles of "
         f"{len(np.unique(judge.groups)):,} volcanoes, {positives:,} positives. Linear probe, five folds "
         "grouped by volcano; few labels: 20 draws of labels a class, tested at other volcanoes. Brackets: "
-        "95 % interval, volcanoes resampled (labels: over draws). Changes are from `all`, on the same "
+        f"95 % interval, volcanoes resampled (labels: over draws). Changes are from `{first}`, on the same "
         f"volcanoes and draws. Chance: AP {positives / len(judge.y):.3f}, AUROC .5. No label was used in "
         "pretraining.\n\n"
         f"| {columns} |\n" + "|---" * (columns.count("|") + 1) + "|\n" + "\n".join(rows) + "\n"

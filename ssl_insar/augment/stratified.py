@@ -44,8 +44,9 @@ class Stratified(nn.Module):
             draw: of the views.
             height: (n, 1, S, S), m, on the grids of the views; not finite where unknown, which counts
                 as the mean. Views without any height get made terrain, and so do all if None.
-            pool: where made terrain is cut from; None: each is made anew, which takes many times as long
-                and depends on which other views get one.
+            pool: where made terrain is cut from (`ssl_insar.augment.pools.Fields` says which samples
+                share some); None: each is made anew, which takes many times as long and depends on which
+                other views get one.
 
         Returns:
             which of the n views they are for (k,), and the screens (k, S, S), rad, zero mean, float32.

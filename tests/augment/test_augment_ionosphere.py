@@ -60,32 +60,30 @@ def test_there_is_no_detail() -> None:
     assert (bent < 0.01 * across).all()
 
 
-def test_screens_have_the_law_of_the_simulator() -> None:
-    """Structure functions agree, along an axis and across the diagonal, at lags up to the side."""
-    n, spacing, tec = 600, 2000.0, 1e-3
+def bending(field: torch.Tensor, down: int, right: int) -> float:
+    """Median of the mean square of second differences at a lag: planes have none.
+
+    The mean over screens hardly converges: one of little slope, scaled to its deviation, bends most.
+    """
+    edge = 16
+
+    def shifted(times: int) -> torch.Tensor:
+        rows, cols = (slice(edge + times * step, SIZE - edge + times * step) for step in (down, right))
+        return field[:, rows, cols]
+
+    return float((shifted(1) - 2 * shifted(0) + shifted(-1)).square().mean((1, 2)).median())
+
+
+@pytest.mark.parametrize("spacing", [100.0, 5000.0])
+def test_screens_have_the_law_of_the_simulator(spacing: float) -> None:
+    n, tec = 1000, 0.2
     _, made = screens(n, spacing=spacing, tec=(tec, tec))
     nothing, rms = torch.zeros(n), torch.full((n,), tec * SCREEN_SHARE)
     square, steps = (SIZE, SIZE), (spacing, spacing)
     generator = torch.Generator().manual_seed(0)
     theirs = ionospheric_phase(nothing, nothing, rms, square, steps, WAVELENGTHS["C"], generator=generator)
-    # Without the planes, of which only the views have some.
-    x = torch.linspace(-1, 1, SIZE).expand(SIZE, SIZE)
-    planes = torch.stack([x.flatten(), x.T.flatten()], 1)
-    rest = [
-        each.flatten(1) - each.flatten(1) @ torch.linalg.pinv(planes).T @ planes.T for each in (made, theirs)
-    ]
-    ours, model = (each.view(n, SIZE, SIZE) for each in rest)
-    assert ours.std() == pytest.approx(float(model.std()), rel=0.1)
-    for lag in (2, 8, 24):
-        for a, b in (((0, lag), (0, 0)), ((lag, 0), (0, 0)), ((lag, lag), (0, 0)), ((lag, 0), (0, lag))):
-            size = SIZE - lag
-
-            def structure(field: torch.Tensor) -> float:
-                first = field[:, a[0] : a[0] + size, a[1] : a[1] + size]
-                second = field[:, b[0] : b[0] + size, b[1] : b[1] + size]
-                return float((first - second).square().mean())
-
-            assert structure(ours) == pytest.approx(structure(model), rel=0.15), (lag, a, b)
+    for lag in ((0, 4), (4, 0), (4, 4), (4, -4), (0, 16), (16, 0), (16, 16), (16, -16)):
+        assert bending(made, *lag) == pytest.approx(bending(theirs, *lag), rel=0.12), lag
 
 
 def test_the_same_key_gives_the_same_screens() -> None:
