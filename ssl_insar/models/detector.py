@@ -33,7 +33,8 @@ FORMAT = 1
 
 Averaging = Literal["none", "exact", "offsets"]
 """Over which pictures of a tile a score is averaged: the tile as it is; also mirrored left-right (which
-toggles ascending and descending) and with its dates swapped, 4 pictures; those at 4 reference phases, 16."""
+toggles ascending and descending) and with its dates swapped, 4 pictures; those at 4 reference phases, 16.
+Measured on 2,405 real crops, after two epochs of training: no gain in AP or AUROC by either."""
 
 _WHAT = (
     "linear head on the features of the encoder named here: logit of 'a simulated source was put into this "
@@ -98,9 +99,7 @@ class Detector(nn.Module):
         labelled = [what for what, how in quiet.items() if how == "labelled"]
         labels = f"label 0 chose the {' and the '.join(labelled)}" if labelled else "none"
         positives = recipe.positives
-        return cls(
-            encoder, head, Training(recipe.name, recipe.hash, positives.preset, positives.snr, labels)
-        )
+        return cls(encoder, head, Training(recipe.name, recipe.hash, positives.preset, positives.snr, labels))
 
     @property
     def hash(self) -> str:
@@ -122,7 +121,7 @@ class Detector(nn.Module):
         return logit
 
     @torch.no_grad()
-    def logits(self, tiles: Tensor, averaging: Averaging = "exact") -> Tensor:
+    def logits(self, tiles: Tensor, averaging: Averaging = "none") -> Tensor:
         """Scores of whole tiles.
 
         Args:
@@ -139,7 +138,7 @@ class Detector(nn.Module):
         self,
         archive: Archive,
         *,
-        averaging: Averaging = "exact",
+        averaging: Averaging = "none",
         batch_size: int = 256,
         progress: bool = True,
     ) -> NDArray[np.float32]:
@@ -195,19 +194,19 @@ class Detector(nn.Module):
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        given = Path(path)
-        folder = present_folder(given.absolute() if (given / CARD).exists() else given.absolute() / "detector")
+        given = Path(path).absolute()
+        folder = present_folder(given if (given / CARD).exists() else given / "detector")
         if encoder is None:
             encoder = Encoder.load(folder.parent)
         if not (folder / CARD).exists():
             raise UserError(
-                f"{given}: no detector here; it comes of a run of ssl-insar pretrain with "
+                f"{path}: no detector here; it comes of a run of ssl-insar pretrain with "
                 "--set positives.injected=1 --set heads.presence=1"
             )
         card, training = _read_card(folder / CARD)
         if card["encoder_hash"] != encoder.hash:
             raise UserError(
-                f"{given}: the detector of another encoder ({card['encoder_hash']}, not {encoder.hash}); "
+                f"{path}: the detector of another encoder ({card['encoder_hash']}, not {encoder.hash}); "
                 "give the run that it comes from"
             )
         head = nn.Linear(encoder.dimension, 1)

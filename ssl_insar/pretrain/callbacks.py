@@ -11,20 +11,33 @@ from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
+from pytorch_lightning.loggers import WandbLogger
 from tqdm import tqdm
 
+from ssl_insar.augment import Views
 from ssl_insar.errors import UserError
-from ssl_insar.pretrain.logs import CsvLog
+from ssl_insar.pretrain import pictures
+from ssl_insar.pretrain.health import collapse, cure
+from ssl_insar.pretrain.logs import CsvLog, write_guide
 from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.monitor import Monitor
 from ssl_insar.progress import bar
 
 LOSS_COLUMNS = ["step", "epoch", "loss", "lr", "images_per_s", "seconds"]
+"""First columns of ``loss.csv``; what else the module tells of a step follows."""
+ALIKE = 0.02
+"""Spread of the objective's projections below which they are all the same."""
+PATIENCE = 50
+"""Steps for which they may be."""
 
 
 class Progress(pl.Callback):
-    """The progress bar and ``loss.csv``: one row a step, images a second over both views."""
+    """The progress bar and ``loss.csv``: one row a step, images a second over both views.
+
+    What the module tells besides the loss has columns of its own, which join the file when they are
+    first heard of: a head may have nothing to say in a batch without sources. See `CsvLog` for a run
+    that is resumed with other columns.
+    """
 
     def __init__(self, folder: Path, total: int, start: int, images: int, shown: bool) -> None:
         self.folder = folder
@@ -55,11 +68,13 @@ class Progress(pl.Callback):
         """Write a row; stop with an explanation if the loss is no number."""
         assert isinstance(module, Pretraining)
         loss = float(outputs["loss"])
+        told = {name: float(value) for name, value in module.told.items()}
         step = trainer.global_step - 1
         if not math.isfinite(loss):
+            parts = [name for name, value in told.items() if not math.isfinite(value)]
             raise UserError(
-                f"the loss became {loss} at step {step}; lower optim.lr or set precision=32, "
-                "and start afresh with --no-resume"
+                f"the loss became {loss} at step {step} (first in: {', '.join(parts) or 'the sum'}); "
+                "lower optim.lr or set precision=32, and start afresh with --no-resume"
             )
         if self._log is None or self._bar is None:
             return
@@ -76,9 +91,9 @@ class Progress(pl.Callback):
             "images_per_s": round(rate, 1),
             "seconds": round(now - self._began, 2),
         }
-        self._log.write(row)
+        self._log.write(row | told)
         if trainer.logger:
-            trainer.logger.log_metrics({"loss": loss, "lr": lr, "images_per_s": rate}, step)
+            trainer.logger.log_metrics({"loss": loss, "lr": lr, "images_per_s": rate, **told}, step)
         self._bar.set_postfix_str(f"epoch {epoch + 1}, loss {loss:.3f}, {rate:.0f} images/s", refresh=False)
         self._bar.update()
 
@@ -137,41 +152,118 @@ class Checkpoints(pl.Callback):
 
 
 class Watch(pl.Callback):
-    """Runs the monitors before training, every few epochs, and after the last step."""
+    """Looks before training, every few epochs and after the last step; stops a run that has collapsed.
+
+    Looks take nothing from the training's random numbers and leave its state alone.
+    """
 
     def __init__(self, monitor: Monitor, every_epochs: int, total: int, start: int) -> None:
         self.monitor = monitor
         self.every = every_epochs
         self.total = total
         self.start = start
+        self._views: Views | None = None
+        self._first_spread: float | None = None
+        self._alike = 0
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """The state before the first step; a resumed run has it already."""
+        """Open the log, say what the folder holds."""
         if trainer.is_global_zero:
-            self.monitor.open(self.start)
             if self.start == 0:
-                self._look(trainer, module, 0)
+                pictures.clear(self.monitor.folder)
+            self.monitor.open(self.start)
+            write_guide(self.monitor.folder)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """The state before the first step; a resumed run has it already."""
+        if trainer.is_global_zero and trainer.global_step == self.start == 0:
+            self._look(trainer, module, 0, batch)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at epoch ends that are due, and after the last step."""
         assert isinstance(module, Pretraining)
+        if not trainer.is_global_zero:
+            return
         step = trainer.global_step
+        self._check_spread(module, step)
         epoch, rest = divmod(step, module.steps_per_epoch)
-        if trainer.is_global_zero and (step >= self.total or (rest == 0 and epoch % self.every == 0)):
-            self._look(trainer, module, step)
+        if step >= self.total or (rest == 0 and epoch % self.every == 0):
+            self._look(trainer, module, step, batch)
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         """Close the log."""
         self.monitor.close()
 
-    def _look(self, trainer: pl.Trainer, module: pl.LightningModule, step: int) -> None:
+    def _check_spread(self, module: Pretraining, step: int) -> None:
+        """Stop between two looks when the projections have long been alike, and no less than at first.
+
+        Raises:
+            UserError: they have.
+        """
+        spread = float(module.told.get("spread", math.inf))
+        if self._first_spread is None:
+            self._first_spread = spread
+        flat = module.recipe.heads.contrast > 0 and spread < min(ALIKE, self._first_spread)
+        self._alike = self._alike + 1 if flat else 0
+        if self._alike >= PATIENCE:
+            objective = module.recipe.objective.name
+            raise UserError(
+                f"the projections collapsed by step {step}: for {PATIENCE} steps they have been alike for all "
+                f"tiles (spread {spread:.2g}, healthy about 1, {self._first_spread:.2g} at first), so that "
+                f"the loss teaches nothing. {cure(objective)}, and start afresh with --no-resume"
+            )
+
+    def _look(self, trainer: pl.Trainer, module: pl.LightningModule, step: int, batch: Any) -> None:
+        """Measure, draw, and stop the run if there is nothing left to train.
+
+        Raises:
+            UserError: the features collapsed.
+        """
         assert isinstance(module, Pretraining)
+        monitor, folder = self.monitor, self.monitor.folder
+        epoch = step / module.steps_per_epoch
         training = module.training
         module.eval()
-        with torch.no_grad():
-            row = self.monitor.look(module.encoder, step, step / module.steps_per_epoch)
-        module.train(training)
+        probe = self._due(monitor.config.probe_every, step, epoch)
+        look = monitor.look(module.kept, step, epoch, self._unseen(module), probe=probe)
         if trainer.logger:
-            trainer.logger.log_metrics({k: v for k, v in row.items() if isinstance(v, float)}, step)
+            numbers = {name: value for name, value in look.row.items() if isinstance(value, float)}
+            trainer.logger.log_metrics(numbers, step)
+        if self._due(monitor.config.pictures_every, step, epoch):
+            number, catalogue = round(epoch), monitor.archive.catalogue
+            paths = {
+                # The step whose batch this is: the one just done, or, before training, the first.
+                "views": pictures.save_views(module, batch, max(step - 1, 0), catalogue, folder, number),
+                "neighbours": pictures.save_neighbours(
+                    monitor.archive, monitor.sample, look.features, monitor.label, folder, number
+                ),
+            }
+            if isinstance(trainer.logger, WandbLogger):
+                for name, path in paths.items():
+                    trainer.logger.log_image(name, [str(path)], step)
+        module.train(training)
+        before = monitor.before
+        if step and before is not None:
+            recipe = module.recipe
+            std, rank = look.row["feature_std"], look.row["rank_me"]
+            why = collapse(std, rank, before, recipe.objective.name, whole=recipe.heads.contrast > 0)
+            if why is not None:
+                raise UserError(
+                    f"the features collapsed by step {step}: {why}; start afresh with --no-resume"
+                )
+
+    def _due(self, every: int, step: int, epoch: float) -> bool:
+        """Whether what is done at every n-th look, 0 for never, and at the last one, is due."""
+        return every > 0 and (step >= self.total or round(epoch / self.every) % every == 0)
+
+    def _unseen(self, module: Pretraining) -> Views:
+        """Views by the recipe that no step of the training sees: those of a process that there is not."""
+        if self._views is None:
+            own = module.views
+            assert own is not None
+            self._views = Views(own.config, module.tile, own.size, own.seed, -1, own.bank, compiled=False)
+        return self._views.to(module.device)

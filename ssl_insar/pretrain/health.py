@@ -5,7 +5,22 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn import functional as F
+
+COLLAPSED = 0.05
+"""Spread, as `feature_std`, below which nothing is left to tell tiles apart."""
+ONE_LINE = 2.0
+"""Effective rank below which the features vary along one direction alone."""
+
+_CURES = {
+    "vicreg": "raise objective.variance",
+    "barlow_twins": "raise data.batch_size or objective.redundancy",
+    "byol": "raise objective.momentum",
+    "moco": "raise objective.momentum",
+    "dino": "lower objective.teacher_temperature",
+}
+_CONTRASTIVE = "raise data.batch_size"
 
 
 def feature_std(features: NDArray[np.float32]) -> float:
@@ -31,6 +46,67 @@ def rank_me(features: NDArray[np.float32]) -> float:
     values = torch.linalg.svdvals(torch.from_numpy(features))
     p = values / values.sum().clamp_min(1e-12)
     return float(torch.exp(-(p * (p + 1e-7).log()).sum()))
+
+
+def alignment(first: Tensor, second: Tensor) -> float:
+    """Mean squared distance of the unit features of two views: 0 the same, 2 unrelated on average.
+
+    Source: Wang & Isola (2020), "Understanding Contrastive Representation Learning through Alignment and
+    Uniformity on the Hypersphere", eq. 4 with alpha = 2.
+
+    Shape:
+        (N, D), (N, D)
+    """
+    distance = F.normalize(first, dim=1) - F.normalize(second, dim=1)
+    return float(distance.square().sum(1).mean())
+
+
+def uniformity(features: Tensor) -> float:
+    """Log of the mean Gaussian potential of all pairs: 0 one point, about -4 evenly over a large sphere.
+
+    Features behind a ReLU have no negative parts and end above about -2.
+
+    Source: Wang & Isola (2020), eq. 5 with t = 2.
+
+    Shape:
+        (N, D), N at least 2
+    """
+    squared = torch.pdist(F.normalize(features, dim=1)).square()
+    return float(squared.mul(-2).exp().mean().log())
+
+
+def collapse(
+    std: float, rank: float, before: tuple[float, float], objective: str, *, whole: bool = True
+) -> str | None:
+    """Why the features are past saving, and what to change; None if they are not.
+
+    An untrained network may be as low: only what has not risen since is a collapse.
+
+    Args:
+        std: `feature_std` now.
+        rank: `rank_me` now.
+        before: both before training.
+        objective: name of it in the recipe.
+        whole: whether the objective is trained; heads alone may do with one direction.
+    """
+    state = f"(std {std:.2g}, healthy about 1, {before[0]:.2g} before training; effective rank {rank:.1f})"
+    if std < COLLAPSED and std <= before[0]:
+        return (
+            f"all tiles embed alike {state}. The likely cause is a step too large, or an objective for "
+            f"which one answer to everything costs least: {cure(objective)}, or check the archive for "
+            "empty tiles"
+        )
+    if whole and rank < ONE_LINE and rank <= before[1]:
+        return (
+            f"they vary along one direction alone {state}. The likely cause is that little more survives "
+            f"in both views of a tile: see pictures/views.png, weaken the views, or {cure(objective)}"
+        )
+    return None
+
+
+def cure(objective: str) -> str:
+    """What to change in the recipe when an objective, by its name there, has collapsed."""
+    return f"lower optim.lr, {_CURES.get(objective, _CONTRASTIVE)}"
 
 
 def knn_scores(

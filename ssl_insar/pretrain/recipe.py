@@ -110,10 +110,17 @@ class OptimConfig(Section):
 class MonitorConfig(Section):
     """What is watched while training."""
 
-    every_epochs: int = Field(5, ge=1)
+    every_epochs: int = Field(5, ge=1, description="epochs from one look to the next")
     tiles: int = Field(4096, ge=2, description="most tiles that the monitors look at")
-    label: str | None = Field(None, description="label column for the kNN score; None: the one there is")
-    neighbours: int = Field(20, ge=1)
+    label: str | None = Field(
+        None, description="0/1 label column for the scores, never trained on; None: the one there is"
+    )
+    neighbours: int = Field(20, ge=1, description="of the kNN score")
+    pairs: int = Field(
+        256, ge=0, description="tiles whose two views tell alignment and uniformity; 0: not measured"
+    )
+    probe_every: int = Field(2, ge=0, description="looks from one linear probe to the next; 0: none")
+    pictures_every: int = Field(4, ge=0, description="looks from one set of pictures to the next; 0: none")
 
 
 class CheckpointConfig(Section):

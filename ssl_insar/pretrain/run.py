@@ -289,5 +289,6 @@ def _quiet() -> None:
         ".*no `val_dataloader`.*",
         ".*LeafSpec.*",
         ".*exceeds max.*",
+        ".*in eval mode at the start.*",  # a teacher
     ):
         warnings.filterwarnings("ignore", text)

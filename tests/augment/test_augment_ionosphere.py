@@ -76,14 +76,14 @@ def bending(field: torch.Tensor, down: int, right: int) -> float:
 
 @pytest.mark.parametrize("spacing", [100.0, 5000.0])
 def test_screens_have_the_law_of_the_simulator(spacing: float) -> None:
-    n, tec = 1000, 0.2
+    n, tec = 1500, 0.2
     _, made = screens(n, spacing=spacing, tec=(tec, tec))
     nothing, rms = torch.zeros(n), torch.full((n,), tec * SCREEN_SHARE)
     square, steps = (SIZE, SIZE), (spacing, spacing)
     generator = torch.Generator().manual_seed(0)
     theirs = ionospheric_phase(nothing, nothing, rms, square, steps, WAVELENGTHS["C"], generator=generator)
     for lag in ((0, 4), (4, 0), (4, 4), (4, -4), (0, 16), (16, 0), (16, 16), (16, -16)):
-        assert bending(made, *lag) == pytest.approx(bending(theirs, *lag), rel=0.12), lag
+        assert bending(made, *lag) == pytest.approx(bending(theirs, *lag), rel=0.15), lag
 
 
 def test_the_same_key_gives_the_same_screens() -> None:

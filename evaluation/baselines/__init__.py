@@ -1,0 +1,1 @@
+"""What an encoder has to beat, each made here from an archive; see "Baselines" in `evaluation/README.md`."""

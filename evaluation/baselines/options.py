@@ -1,0 +1,63 @@
+"""Options that the commands of the baselines share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+_FOLDER = click.Path(path_type=Path)
+
+
+def seed(command: Command) -> Command:
+    """``--seed``."""
+    return click.option("--seed", type=click.IntRange(0), default=0, show_default=True)(command)
+
+
+def archives(command: Command) -> Command:
+    """``--archive`` and ``--out``, a folder of embeddings."""
+    for option in (
+        click.option("--out", required=True, type=_FOLDER, help="Folder for the embeddings."),
+        click.option("--archive", required=True, type=_FOLDER, help="Archive to embed."),
+    ):
+        command = option(command)
+    return command
+
+
+def trained_on(command: Command) -> Command:
+    """``--trained-on``, for transfer from one archive to another."""
+    return click.option(
+        "--trained-on", type=_FOLDER, help="Archive to learn from, without labels; default: --archive."
+    )(command)
+
+
+def training(batch_size: int, epochs: int) -> Callable[[Command], Command]:
+    """``--run``, ``--epochs``, ``--batch-size``, ``--backbone`` and ``--size``, with such defaults."""
+
+    def add(command: Command) -> Command:
+        positive = click.IntRange(1)
+        for option in (
+            click.option("--size", default=96, show_default=True, type=click.IntRange(32), help="Input, px."),
+            click.option("--backbone", default="resnet18", show_default=True, help="Name of a timm model."),
+            click.option("--batch-size", default=batch_size, show_default=True, type=click.IntRange(2)),
+            click.option("--epochs", default=epochs, show_default=True, type=positive),
+            click.option(
+                "--run",
+                "folder",
+                type=_FOLDER,
+                help="Folder for the training, which another call of the same settings goes on with or uses; "
+                "default: beside --out.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def run_folder(folder: Path | None, out: Path) -> Path:
+    """Where the training of something lies that is written to ``out``."""
+    return folder or out.with_name(f"{out.name}.training")

@@ -1,0 +1,186 @@
+"""``ssl-insar score``: how much every tile of an archive looks as if it deforms, without any label."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ssl_insar.archive import Archive
+
+FORMATS = (".csv", ".parquet", ".gpkg")
+_CARRIED = ["id", "volcano", "reference_date", "secondary_date", "track", "source"]
+
+
+@click.command(
+    "score",
+    epilog="\b\nExamples:\n"
+    "  ssl-insar score archive --detector run --out scores.csv --top 20\n"
+    "  ssl-insar score archive --detector run --out scores.gpkg --chips suspects\n"
+    "\b\nThe detector comes of: ssl-insar pretrain ... --set positives.injected=1 --set heads.presence=1",
+)
+@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
+@click.option(
+    "--detector", required=True, metavar="RUN", type=click.Path(path_type=Path), help="Run that trained it."
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Table to write: .csv, .parquet or .gpkg (with footprints, for a GIS).",
+)
+@click.option(
+    "--top",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Print, and draw, so many tiles of the highest score.",
+)
+@click.option("--chips", metavar="DIR", type=click.Path(path_type=Path), help="Draw these as PNG files here.")
+@click.option(
+    "--averaging",
+    type=click.Choice(["none", "exact", "offsets"]),
+    default="none",
+    show_default=True,
+    help="Mean over pictures of a tile: itself; also mirrored and with swapped dates; also at 4 references.",
+)
+@click.option("--batch-size", default=256, show_default=True, type=click.IntRange(min=1))
+def command(
+    archive: Path, detector: Path, out: Path, top: int, chips: Path | None, averaging: str, batch_size: int
+) -> None:
+    """Score every tile of ARCHIVE for deformation; no label is read.
+
+    RUN is a finished pretraining run that had a head for the presence of simulated sources. The table
+    has the tiles in the order of their score, the highest first: rank; score (a logit: it ranks, it is
+    no probability); quiet_below, the share of the archive's presumably quiet tiles (flat phase) that
+    score lower: 1 minus that is the rate of false alarms among such tiles. Among tiles of rough
+    atmosphere it is higher.
+    """
+    from typing import cast
+
+    from ssl_insar.archive import Archive
+    from ssl_insar.errors import UserError
+    from ssl_insar.models.detector import Averaging, Detector, share_below
+    from ssl_insar.pretrain.quiet import quiet_tiles
+
+    if out.suffix.casefold() not in FORMATS:
+        raise UserError(f"{out}: give --out a name that ends in {', '.join(FORMATS)}")
+    if chips is not None and chips.exists() and not chips.is_dir():
+        raise UserError(f"{chips}: is a file; --chips needs a folder")
+    held = Detector.load(detector)
+    tiles = Archive.open(archive)
+    if out.suffix.casefold() == ".gpkg" and not tiles.catalogue["geometry"].notna().any():
+        raise UserError(f"{tiles.path}: no tile has a footprint; give --out a .csv or .parquet")
+    scores = held.score(tiles, averaging=cast(Averaging, averaging), batch_size=batch_size)
+    quiet = quiet_tiles(tiles, "presumed")
+    table = _table(tiles, scores, share_below(scores, scores[quiet]))
+    if top:
+        click.echo(_text(table.head(top)))
+    click.echo(_calibration(scores, quiet))
+    _say_labels(tiles, scores)
+    _write(table, out)
+    click.echo(f"wrote {len(table):,} scores to {out}")
+    if chips is not None:
+        _draw(tiles, table.head(top), chips)
+        click.echo(f"wrote {min(top, len(table))} pictures to {chips}")
+
+
+def _table(tiles: Archive, scores: NDArray[np.float32], below: NDArray[np.float64]) -> pd.DataFrame:
+    """One row a tile, the highest score first; ties in the order of their ids."""
+    table = tiles.catalogue[[*_CARRIED, "geometry"]].assign(score=scores, quiet_below=below)
+    table = table.sort_values(["score", "id"], ascending=[False, True], ignore_index=True)
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table[["rank", "id", "score", "quiet_below", *_CARRIED[1:], "geometry"]]
+
+
+def _write(table: pd.DataFrame, out: Path) -> None:
+    """The table in the format that the name asks for, atomically."""
+    from ssl_insar.archive.catalogue import write_catalogue
+    from ssl_insar.atomic import replacing
+
+    kind = out.suffix.casefold()
+    if kind == ".parquet":
+        write_catalogue(table, out)
+        return
+    with replacing(out) as scratch:
+        if kind == ".csv":
+            table.drop(columns="geometry").to_csv(scratch, index=False, float_format="%.6g", errors="replace")
+        else:
+            import geopandas as gpd
+
+            dates = {name: table[name].map(_iso) for name in ("reference_date", "secondary_date")}
+            placed = gpd.GeoDataFrame(table.assign(**dates), geometry="geometry", crs="EPSG:4326")
+            placed.to_file(scratch, driver="GPKG", layer="scores")
+
+
+def _iso(day: object) -> str | None:
+    return None if day is None else str(day)
+
+
+def _text(table: pd.DataFrame) -> str:
+    """The table for a terminal."""
+    shown = table[["rank", "score", "quiet_below", "id", "volcano", "reference_date", "secondary_date"]]
+    told = shown.columns[3:]
+    shown = shown.assign(**{name: shown[name].map(lambda value: value or "-") for name in told})
+    formats = {"score": "{:.3f}".format, "quiet_below": "{:.4f}".format}
+    text: str = shown.to_string(index=False, formatters=formats)
+    return text
+
+
+def _calibration(scores: NDArray[np.float32], quiet: NDArray[np.intp]) -> str:
+    """What the quiet tiles say of false alarms, in a sentence."""
+    import numpy as np
+
+    if not len(quiet):
+        return "no tile is presumably quiet (coherent, phase as flat as a plane): quiet_below is unknown"
+    threshold = np.quantile(scores[quiet], 0.99)
+    over = int((scores >= threshold).sum())
+    return (
+        f"{len(quiet):,} of {len(scores):,} tiles are presumably quiet (flat phase); at 1 % of false alarms "
+        f"among these (score {threshold:.3f}), {over:,} tiles are above"
+    )
+
+
+def _say_labels(tiles: Archive, scores: NDArray[np.float32]) -> None:
+    """How well the scores agree with labels that the archive happens to hold."""
+    from ssl_insar.archive.catalogue import label_names
+    from ssl_insar.archive.groups import assign_groups, is_binary
+    from ssl_insar.archive.labels import known, labels_in
+    from ssl_insar.classify.metrics import auroc, average_precision, cluster_bootstrap
+    from ssl_insar.errors import UserError
+
+    groups = assign_groups(tiles.catalogue).names
+    for name in label_names(tiles.catalogue):
+        try:
+            mask, y = known(labels_in(tiles.catalogue, name))
+        except UserError:  # a label that is blank throughout
+            continue
+        if not is_binary(y):
+            continue
+        precision, area = (
+            cluster_bootstrap(y, scores[mask], groups[mask], metric) for metric in (average_precision, auroc)
+        )
+        click.echo(
+            f"label '{name}' ({len(y):,} tiles, {int(y.sum()):,} positive; not used for the score): "
+            f"average precision {precision}, chance {y.mean():.3f}; AUROC {area}; 95 % intervals, by "
+            "resampling volcanoes"
+        )
+
+
+def _draw(tiles: Archive, table: pd.DataFrame, folder: Path) -> None:
+    """A PNG of each tile of a table, named by its rank and id."""
+    from ssl_insar.atomic import replacing
+    from ssl_insar.maps.phase_image import phase_png
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for rank, name in zip(table["rank"], table["id"], strict=True):
+        plain = re.sub(r"[^\w.-]+", "_", name)[-180:]  # file systems take 255 bytes at most
+        with replacing(folder / f"{rank:04d}_{plain}.png") as scratch:
+            scratch.write_bytes(phase_png(tiles.phasors([tiles.position(name)])[0]))
