@@ -90,10 +90,6 @@ class Draw:
         """(n,) numbers, -1 with probability ``p``, else 1, on the CPU."""
         return 1.0 - 2.0 * (self.uniform(n) < p)
 
-    def choose(self, n: int, p: float) -> Tensor:
-        """Indices of those of n samples that an effect of probability ``p`` touches, on the device."""
-        return torch.nonzero(self.uniform(n) < p).flatten().to(self.device)
-
     def below(self, n: int, limit: int) -> Tensor:
         """(n,) whole numbers from 0 to below ``limit``, at most 2^24, int64 on the CPU."""
         return (self.uniform(n).double() * limit).long()
@@ -111,13 +107,10 @@ class Draw:
         return values.view(*shape).to(self.device, non_blocking=True)
 
     def _hashed(self, n: int, start: int, count: int) -> NDArray[np.float32]:
-        """The numbers ``start ... start + count`` of n samples, in [0, 1) with 24 bits; (count, n).
-
-        Effects that choose a subset but draw from the whole's stream ask for other than as many
-        numbers as there are ids: these count from 0.
-        """
-        known = self.ids is not None and len(self.ids) == n
-        ids = self.ids.numpy() if self.ids is not None and known else np.arange(n)
+        """The numbers ``start ... start + count`` of n samples, in [0, 1) with 24 bits; (count, n)."""
+        ids = np.arange(n) if self.ids is None else self.ids.numpy()
+        if len(ids) != n:
+            raise ValueError(f"{n} samples asked of a stream of {len(ids)}; take one of `subset`")
         with np.errstate(over="ignore"):
             samples = _mix(self._seed + (ids.astype(np.uint64) + np.uint64(1)) * _GOLDEN)
             places = np.arange(start + 1, start + count + 1, dtype=np.uint64) * _GOLDEN

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -23,7 +22,7 @@ from ssl_insar.augment.fused import fusible, fusing
 from ssl_insar.augment.ionosphere import Ionosphere
 from ssl_insar.augment.label_safe import most_air
 from ssl_insar.augment.multilook import Multilook
-from ssl_insar.augment.pools import Pools, Turbulent
+from ssl_insar.augment.pools import Pools, Terrain, Turbulent
 from ssl_insar.augment.sampling import SamplingGrid, interpolated, normalised, reduce
 from ssl_insar.augment.sign import Rewrap, Swap
 from ssl_insar.augment.stratified import Stratified
@@ -68,9 +67,8 @@ class Views(nn.Module):
     added leaves its GLS ratio at ``snr`` (`ssl_insar.augment.label_safe`).
 
     What a sample gets follows from (seed, rank, step, view) and its id, so that views of a batch are
-    those of its tiles one by one (to rounding, and for the effects of the default recipe; the others
-    draw fields for the whole batch). Turbulence and noise are cut from pools
-    (`ssl_insar.augment.pools`), made anew every `RENEWED` steps for turbulence and once for noise.
+    those of its tiles one by one, to rounding. Turbulence, made terrain and noise are cut from pools
+    (`ssl_insar.augment.pools`).
 
     Args:
         config: the ``views`` section of a recipe.
@@ -211,17 +209,15 @@ class Views(nn.Module):
         large = n * self.size**2 >= LARGE and step >= LONG
         ids = torch.arange(n) if ids is None else ids
         draw = Draw(device, self.seed, self.rank, step, number, ids=ids)
-        turbulent = None if self.exact else partial(self.pools.turbulent, step, number, device)
+        fields = None if self.exact else _Fields(self.pools, step, number, device)
         # Positions need all digits of float32, whatever the training around computes in.
         with (
             fusing(large if self.compiled is None else self.compiled),
             torch.autocast(device.type, enabled=False),
         ):
-            return self._view(reduced, extras or Extras(), draw, turbulent)
+            return self._view(reduced, extras or Extras(), draw, fields)
 
-    def _view(
-        self, reduced: Tensor, extras: Extras, draw: Draw, turbulent: Callable[[], Turbulent] | None
-    ) -> View:
+    def _view(self, reduced: Tensor, extras: Extras, draw: Draw, fields: _Fields | None) -> View:
         n = len(reduced)
         grid, held = self.grid(n, draw.of("grid"), extras.deformation)
         protect = _at(extras.deformation, grid)
@@ -238,7 +234,7 @@ class Views(nn.Module):
             local.index_copy_(0, chosen, lowered)
         across, down = self.ramp.lines(n, draw.of("ramp"))
         down = down + self.offset(n, draw.of("offset"))
-        air = self._air(n, _at(extras.height, grid), draw, turbulent, room)
+        air = self._air(n, _at(extras.height, grid, "border"), draw, fields, room)
         boxes = self.cutout.boxes(n, draw.of("cutout"), protect)
         if self.config.multilook.p:
             view = _turned(view, across, down, air)
@@ -278,16 +274,16 @@ class Views(nn.Module):
         n: int,
         height: Tensor | None,
         draw: Draw,
-        turbulent: Callable[[], Turbulent] | None,
+        fields: _Fields | None,
         room: Tensor | None,
     ) -> Tensor | None:
         """Screens of the atmosphere, (n, S, S) rad, capped; None: there is none."""
         parts: list[tuple[Tensor, Tensor]] = []
         if self.config.turbulence.p:
-            pool = turbulent() if turbulent else None
-            parts.append(self.turbulence(n, draw.of("turbulence"), pool))
+            parts.append(self.turbulence(n, draw.of("turbulence"), fields.turbulent if fields else None))
         if self.config.stratified.p:
-            parts.append(self.stratified(n, draw.of("stratified"), height))
+            terrain = fields.terrain if fields else None
+            parts.append(self.stratified(n, draw.of("stratified"), height, terrain))
         if self.config.ionosphere.p:
             parts.append(self.ionosphere(n, draw.of("ionosphere")))
         if not parts:
@@ -365,9 +361,29 @@ def spread(field: Tensor) -> Tensor:
     return deviation
 
 
-def _at(layer: Tensor | None, grid: Tensor) -> Tensor | None:
+def _at(layer: Tensor | None, grid: Tensor, beyond: str = "zeros") -> Tensor | None:
     """A layer at the pixels of views, of the nearest pixel: NaN stays where it is. (B, 1, S, S)."""
     if layer is None:
         return None
-    here: Tensor = F.grid_sample(layer.to(grid.dtype), grid, mode="nearest", align_corners=False)
+    here: Tensor = F.grid_sample(
+        layer.to(grid.dtype), grid, mode="nearest", padding_mode=beyond, align_corners=False
+    )
     return here
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """Pools of one step and view, each made when it is first asked for."""
+
+    pools: Pools
+    step: int
+    number: int
+    device: torch.device
+
+    @property
+    def turbulent(self) -> Turbulent:
+        return self.pools.turbulent(self.step, self.number, self.device)
+
+    @property
+    def terrain(self) -> Terrain:
+        return self.pools.terrain(self.step, self.number, self.device)

@@ -44,7 +44,7 @@ def extras() -> Extras:
     return Extras(
         height=height,
         deformation=deformation,
-        snr=torch.where(number % 2 == 0, 8.0, torch.nan),
+        snr=torch.where(number % 2 == 0, 40.0, torch.nan),
         own=torch.full((COUNT,), 0.4),
         unwrapped=Unwrapped(counts, bits, number % 4 != 3),
     )
