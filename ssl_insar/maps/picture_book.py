@@ -12,6 +12,7 @@ from ssl_insar.archive import Archive
 from ssl_insar.augment import Extras, Views, ViewsConfig
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.alone import alone, effects, silent
+from ssl_insar.augment.unwrapped import Unwrapped
 from ssl_insar.maps.contact_sheet import save_sheet
 
 _LETTERS = 30
@@ -36,7 +37,8 @@ def save_picture_book(
         config: the ``views`` section of a recipe.
         size: side of a view, px.
         path: PNG to write.
-        bank: donors of atmosphere; without them that effect is left out.
+        bank: donors of atmosphere; without them that effect is left out, as is the real factor where no
+            tile is unwrapped.
         seed: of the views.
 
     Returns:
@@ -46,6 +48,11 @@ def save_picture_book(
     tiles = fd.from_counts(torch.from_numpy(counts), torch.from_numpy(bits))
     heights = archive.elevation(rows)
     extras = Extras(torch.from_numpy(heights).unsqueeze(1) if np.isfinite(heights).any() else None)
+    unwrapped = ~archive.catalogue["wrapped"].to_numpy(bool)[rows]
+    if unwrapped.any():
+        wide = torch.from_numpy(archive.unwrapped(rows))
+        known = Unwrapped(wide, torch.from_numpy(bits), torch.from_numpy(unwrapped))
+        extras = extras._replace(unwrapped=known)
 
     def pictures(of: ViewsConfig, step: int = 0) -> list[NDArray[np.complex64]]:
         views = Views(of, archive.tile, size, seed, bank=bank)
@@ -57,7 +64,8 @@ def save_picture_book(
     titles = [str(volcano or tile)[-_LETTERS:] for volcano, tile in told.itertuples(index=False)]
     off = []
     for name in effects():
-        if name == "donor" and bank is None:
+        # Nothing to draw them from.
+        if (name == "donor" and bank is None) or (name == "real_factor" and not unwrapped.any()):
             continue
         section = getattr(config, name)
         here = getattr(section, "p", 1.0) > 0
