@@ -103,7 +103,7 @@ def train_classifier(
     config = ViewsConfig()
     views = Views(config, archive.tile, net.encoder.spec.size, settings.seed).to(device)
     data = TileDataset(archive, config)
-    classes = torch.from_numpy(codes).to(device)
+    classes = torch.tensor(codes, device=device)
     balance = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
 
     def loss(positions: list[int], step: int) -> Tensor:

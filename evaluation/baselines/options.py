@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ssl_insar.archive import Archive
+
 Command = Callable[..., Any]
 _FOLDER = click.Path(path_type=Path)
 
@@ -32,6 +34,13 @@ def trained_on(command: Command) -> Command:
     return click.option(
         "--trained-on", type=_FOLDER, help="Archive to learn from, without labels; default: --archive."
     )(command)
+
+
+def source(trained_on: Path | None, tiles: Archive) -> tuple[Archive, str]:
+    """The archive to learn from, and words for the provenance where that is another than the one embedded."""
+    if trained_on is None:
+        return tiles, ""
+    return Archive.open(trained_on), f", trained on {trained_on.name}"
 
 
 def training(batch_size: int, epochs: int) -> Callable[[Command], Command]:

@@ -83,9 +83,10 @@ def command(archive: Path, out: Path, trained_on: Path | None, seed: int, size: 
     --seed is taken for the sake of scripts that give it to every baseline, and changes nothing.
     """
     tiles = Archive.open(archive)
-    model = fit(Archive.open(trained_on) if trained_on else tiles, size, components)
+    source, elsewhere = options.source(trained_on, tiles)
+    model = fit(source, size, components)
     arrays = {"components": model.components_, "mean": model.mean_}
-    name = f"{NAME} ({components} components of {size} px)"
+    name = f"{NAME} ({components} components of {size} px{elsewhere})"
     found = embed(
         tiles,
         lambda index: model.transform(pixels(tiles, index, size)).astype(np.float32),

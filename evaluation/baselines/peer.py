@@ -16,6 +16,7 @@ weights to begin with unless ``--weights`` gives those of ImageNet; bf16 where t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -94,7 +95,7 @@ def grey(archive: Archive, positions: NDArray[np.int64] | list[int], size: int) 
 
 def train_peer(
     archive: Archive, net: Peer, size: int, settings: Settings, folder: Path, about: dict[str, str]
-) -> None:
+) -> dict[str, Any]:
     """Train on an archive without its labels; see `evaluation.baselines.loop.train`."""
     chain = PeerChain(size, settings.seed)
     contrast = NTXentLoss(TEMPERATURE)
@@ -108,7 +109,7 @@ def train_peer(
 
     tiles = usable_tiles(archive, DataConfig(batch_size=settings.batch_size))
     facts = about | {"baseline": NAME, "size": size, "archive_digest": archive.digest}
-    train(net, loss, tiles, settings, folder, facts)
+    return train(net, loss, tiles, settings, folder, facts)
 
 
 @torch.no_grad()
@@ -149,11 +150,12 @@ def command(
         net = Peer(backbone, size, weights)
     settings = Settings(epochs, batch_size, views=2, seed=seed)
     about = {"backbone": backbone, "weights": weights.name if weights else "random"}
-    source = Archive.open(trained_on) if trained_on else tiles
-    train_peer(source, net, size, settings, options.run_folder(folder, out), about)
-    name = f"{NAME} ({backbone}, {size} px, {epochs} epochs, seed {seed})"
+    source, elsewhere = options.source(trained_on, tiles)
+    state = train_peer(source, net, size, settings, options.run_folder(folder, out), about)
+    name = f"{NAME} ({backbone}, {size} px, {epochs} epochs, seed {seed}{elsewhere})"
     digest = digest_of(f"{NAME} {backbone} {size}", net.backbone.state_dict())
     found = embed(tiles, lambda index: features_of(tiles, net, size, index), name, digest, out)
+    click.echo(f"trained on {state['images']:,} images, {state['images_per_s']} a second")
     click.echo(f"{out}: {len(found):,} tiles, {found.matrix.shape[1]} features each, of {name}")
 
 

@@ -4,8 +4,9 @@
 
 One network a fold, no volcano on both sides; classes weigh the same, as in the linear probe. Epochs, rate
 and views are fixed beforehand: nothing is chosen on the tiles that are scored. It has seen labels, so it
-gives scores of tiles and no embedding: in each fold the log-odds in units of their spread over the training tiles
-(`ssl_insar.classify.linear_probe.spread_units`), as for every probe, so that folds can be ranked together.
+gives scores of tiles and no embedding: in each fold the log-odds in units of their spread over the training
+tiles (`ssl_insar.classify.linear_probe.spread_units`), as for every probe, so that folds can be ranked
+together.
 """
 
 from __future__ import annotations
