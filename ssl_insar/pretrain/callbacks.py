@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ssl_insar.augment import Views
 from ssl_insar.errors import UserError
 from ssl_insar.pretrain import pictures
-from ssl_insar.pretrain.health import collapse, cure
+from ssl_insar.pretrain.health import COLLAPSED, collapse, cure
 from ssl_insar.pretrain.logs import CsvLog, write_guide
 from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.monitor import Monitor
@@ -25,10 +25,8 @@ from ssl_insar.progress import bar
 
 LOSS_COLUMNS = ["step", "epoch", "loss", "lr", "images_per_s", "seconds"]
 """First columns of ``loss.csv``; what else the module tells of a step follows."""
-ALIKE = 0.02
-"""Spread of the objective's projections below which they are all the same."""
 PATIENCE = 50
-"""Steps for which they may be."""
+"""Steps for which the objective's projections may have collapsed."""
 
 
 class Progress(pl.Callback):
@@ -73,7 +71,7 @@ class Progress(pl.Callback):
         if not math.isfinite(loss):
             parts = [name for name, value in told.items() if not math.isfinite(value)]
             raise UserError(
-                f"the loss became {loss} at step {step} (first in: {', '.join(parts) or 'the sum'}); "
+                f"the loss became {loss} at step {step} (in: {', '.join(parts) or 'the sum'}); "
                 "lower optim.lr or set precision=32, and start afresh with --no-resume"
             )
         if self._log is None or self._bar is None:
@@ -199,7 +197,9 @@ class Watch(pl.Callback):
         self.monitor.close()
 
     def _check_spread(self, module: Pretraining, step: int) -> None:
-        """Stop between two looks when the projections have long been alike, and no less than at first.
+        """Stop between two looks when the projections have long been alike, more so than at first.
+
+        Features need not show it: behind a head that gives one answer to everything they get no gradient.
 
         Raises:
             UserError: they have.
@@ -207,14 +207,14 @@ class Watch(pl.Callback):
         spread = float(module.told.get("spread", math.inf))
         if self._first_spread is None:
             self._first_spread = spread
-        flat = module.recipe.heads.contrast > 0 and spread < min(ALIKE, self._first_spread)
+        flat = module.recipe.heads.contrast > 0 and spread < min(COLLAPSED, self._first_spread)
         self._alike = self._alike + 1 if flat else 0
         if self._alike >= PATIENCE:
             objective = module.recipe.objective.name
             raise UserError(
-                f"the projections collapsed by step {step}: for {PATIENCE} steps they have been alike for all "
-                f"tiles (spread {spread:.2g}, healthy about 1, {self._first_spread:.2g} at first), so that "
-                f"the loss teaches nothing. {cure(objective)}, and start afresh with --no-resume"
+                f"the projections collapsed by step {step}: for {PATIENCE} steps they have been alike for "
+                f"all tiles (spread {spread:.2g}, healthy about 1, {self._first_spread:.2g} at first), so "
+                f"the loss teaches nothing; {cure(objective)}, and start afresh with --no-resume"
             )
 
     def _look(self, trainer: pl.Trainer, module: pl.LightningModule, step: int, batch: Any) -> None:

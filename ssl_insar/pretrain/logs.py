@@ -20,9 +20,10 @@ loss.csv        always  one row a step: loss and learning rate, then the parts o
 monitor.csv     always  one row a look at a fixed sample of tiles; the columns are explained below
 encoder/        always  the result, once finished: Encoder.load on this folder, or on this run
 checkpoints/    always  the state from which the same command goes on after a stop
-pictures/               views.png: what the network was shown, pairs side by side, some with a simulated
-                        source; neighbours.png: a tile, then those of other volcanoes that the encoder
-                        finds most like it; earlier ones carry the number of the epoch
+pictures/               views.png: what the network was shown, pairs side by side, the clearest first,
+                        behind them those with a simulated source; neighbours.png: a tile, then those
+                        of other volcanoes that the encoder finds most like it; earlier ones carry the
+                        number of the epoch
 sources.pt              the simulated sources that are put into tiles
 wandb/                  the same numbers for Weights & Biases (log.wandb; `wandb sync` sends offline ones)
 

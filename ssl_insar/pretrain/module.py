@@ -14,7 +14,7 @@ import torch
 from lightly.models.utils import get_weight_decay_parameters
 from lightly.utils.lars import LARS
 from lightly.utils.scheduler import cosine_warmup_schedule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -62,7 +62,7 @@ class Pretraining(pl.LightningModule):
         if recipe.optim.ema:
             # torch leaves it untyped.
             mean = get_ema_multi_avg_fn(recipe.optim.ema)  # type: ignore[no-untyped-call]
-            self.average = AveragedModel(self.encoder, multi_avg_fn=mean, use_buffers=True)
+            self.average = AveragedModel(self._averaged(), multi_avg_fn=mean, use_buffers=True)
         self.objective: Objective | None = None
         self.views: Views | None = None
         self.told: dict[str, float | Tensor] = {}
@@ -83,7 +83,19 @@ class Pretraining(pl.LightningModule):
     @property
     def kept(self) -> Encoder:
         """The encoder that is watched and saved: the moving average, if there is one."""
-        return self.encoder if self.average is None else cast(Encoder, self.average.module)
+        return self.encoder if self.average is None else cast(Encoder, self._mean("encoder"))
+
+    @property
+    def kept_heads(self) -> Heads:
+        """The heads that go with it."""
+        return self.heads if self.average is None else cast(Heads, self._mean("heads"))
+
+    def _mean(self, name: str) -> nn.Module:
+        assert self.average is not None
+        return self.average.module.get_submodule(name)
+
+    def _averaged(self) -> nn.Module:
+        return nn.ModuleDict({"encoder": self.encoder, "heads": self.heads})
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor, Extras], batch_index: int) -> Tensor:
         """Loss of one batch of counts, packed validity, positions and what else is known."""
@@ -127,7 +139,7 @@ class Pretraining(pl.LightningModule):
         assert self.objective is not None
         self.objective.after_step(self.encoder, self.global_step / max(1, self.total))
         if self.average is not None:
-            self.average.update_parameters(self.encoder)
+            self.average.update_parameters(self._averaged())
 
     @property
     def _world(self) -> int:

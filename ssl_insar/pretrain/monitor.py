@@ -236,7 +236,7 @@ def describe(row: dict[str, Any]) -> str:
         if kind in row
     ]
     if "coherence_r2" in row:
-        told.append(f"coherence R2 {row['coherence_r2']:.2f}")
+        told.append(f"coherence R2 {max(row['coherence_r2'], 0.0):.2f}")
     return text + (f"\n  shortcuts told by the features: {', '.join(told)}" if told else "")
 
 

@@ -28,7 +28,7 @@ QUERIES = 4
 NEIGHBOURS = 3
 """With the query they fill a row of the sheet."""
 
-_LETTERS = 24
+_LETTERS = 30
 _COHERENT = 0.5
 
 
@@ -64,8 +64,10 @@ def save_views(
 def pairs_shown(
     module: Pretraining, batch: tuple[Tensor, Tensor, Tensor, Extras], step: int, catalogue: pd.DataFrame
 ) -> tuple[list[NDArray[np.complex64]], list[str]]:
-    """Fields and titles of up to `PAIRS` pairs, first and second view in turn; the first pairs without a
-    source, the last ones with one, as far as there are.
+    """Fields and titles of up to `PAIRS` pairs, first and second view in turn.
+
+    The last ones hold a source, as far as there are any; those without are of all degrees of coherence, the
+    clearest first.
     """
     assert module.views is not None
     counts, bits, positions, extras = batch
@@ -78,8 +80,13 @@ def pairs_shown(
         for number, tile in enumerate((pairs.first, pairs.second))
     ]
     holding = torch.nonzero(pairs.injected)[:, 0].tolist()[: PAIRS // 2]
-    without = torch.nonzero(~pairs.injected)[:, 0].tolist()[: PAIRS - len(holding)]
-    names = _names(catalogue.iloc[positions.cpu().numpy()])
+    table = catalogue.iloc[positions.cpu().numpy()]
+    plain = torch.nonzero(~pairs.injected)[:, 0].cpu().numpy()
+    coherent = table["coherent_fraction"].to_numpy()[pairs.first.cpu().numpy()[plain]]
+    wanted = min(PAIRS - len(holding), len(plain))
+    steps = np.linspace(0, len(plain) - 1, wanted).round().astype(np.int64)
+    without = plain[np.argsort(-coherent, kind="stable")[steps]].tolist()
+    names = _names(table)
     fields, titles = [], []
     for row in [*without, *holding]:
         what = ""
@@ -144,7 +151,7 @@ def choose_queries(table: pd.DataFrame, groups: NDArray[np.str_], label: str | N
     worth = (table["coherent_fraction"] >= _COHERENT).to_numpy(np.int64)
     if label is not None:
         worth = worth + 2 * (table[LABEL_PREFIX + label] == 1).fillna(False).to_numpy(np.int64)
-    order = order[np.argsort(-worth[order], kind="stable")]
+    order = order[np.argsort(worth[order], kind="stable")[::-1]]
     _, first = np.unique(groups[order], return_index=True)
     return [int(row) for row in order[np.sort(first)[:QUERIES]]]
 
@@ -160,7 +167,7 @@ def nearest_elsewhere(
     unit = F.normalize(torch.from_numpy(features), dim=1)
     cosine = (unit @ unit[query]).numpy()
     others = np.flatnonzero(groups != groups[query])
-    best = others[np.argsort(-cosine[others], kind="stable")[:NEIGHBOURS]]
+    best = others[np.argsort(cosine[others], kind="stable")[::-1][:NEIGHBOURS]]
     return best, cosine[best]
 
 
@@ -186,4 +193,4 @@ def _save(
 def _names(table: pd.DataFrame) -> list[str]:
     """Volcano of each tile, else its id."""
     known = table["volcano"].where(table["volcano"].notna(), table["id"])
-    return [str(name)[-_LETTERS:] for name in known]
+    return [name if len(name) <= _LETTERS else f"…{name[1 - _LETTERS :]}" for name in known.astype(str)]

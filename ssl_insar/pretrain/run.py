@@ -21,6 +21,7 @@ from ssl_insar.errors import UserError
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models import Encoder
 from ssl_insar.models.card import data_summary
+from ssl_insar.models.detector import Detector
 from ssl_insar.models.precision import best_device, bf16_helps
 from ssl_insar.pretrain.batches import Batches
 from ssl_insar.pretrain.callbacks import Checkpoints, Progress, Watch
@@ -62,7 +63,8 @@ def pretrain(
     Args:
         recipe: a `Recipe`, a YAML file, the name of a recipe of the package, or a mapping.
         archive: the tiles.
-        out: run folder: ``recipe.yaml``, ``loss.csv``, ``monitor.csv``, ``checkpoints/``, ``encoder/``.
+        out: run folder: ``recipe.yaml``, ``loss.csv``, ``monitor.csv``, ``pictures/``, ``checkpoints/``,
+            ``encoder/``, and ``detector/`` where sources were injected; its README.txt says what is what.
         overrides: ``section.key=value``, applied to the recipe.
         resume: None: go on with an unfinished run of the same recipe and archive, else start.
             True: go on, also with another number of epochs. False: start afresh.
@@ -166,6 +168,7 @@ def _start(
     if resume is False:
         checkpoint.unlink(missing_ok=True)
         shutil.rmtree(folder / "encoder", ignore_errors=True)
+        shutil.rmtree(folder / "detector", ignore_errors=True)
         return 0
     if state["archive_digest"] != archive.digest:
         raise UserError(
@@ -244,6 +247,9 @@ def _finish(
     encoder = Encoder(recipe.model.backbone, module.encoder.spec, about)
     encoder.backbone.load_state_dict(module.kept.backbone.state_dict())
     encoder.save(folder / "encoder")
+    presence = module.kept_heads.presence
+    if presence is not None and recipe.positives.injected:
+        Detector.trained_by(recipe, encoder, presence).save(folder / "detector")
     state = _state(folder) or {}
     write_json(folder / STATE, state | {"finished": True, "encoder_hash": encoder.hash})
     return Encoder.load(folder)

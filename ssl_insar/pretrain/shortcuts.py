@@ -88,7 +88,7 @@ def nearest_agrees(
     unit = F.normalize(torch.from_numpy(features), dim=1)
     name_, file_ = torch.from_numpy(name), torch.from_numpy(file)
     right = 0
-    for rows in torch.from_numpy(asked).split(_CHUNK):
+    for rows in torch.split(torch.from_numpy(asked), _CHUNK):
         cosine = unit[rows] @ unit.T
         cosine[file_[rows].unsqueeze(1) == file_] = -torch.inf
         right += int((name_[cosine.argmax(1)] == name_[rows]).sum())

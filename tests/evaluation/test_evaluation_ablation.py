@@ -59,7 +59,8 @@ def test_a_table_is_written_and_a_second_call_trains_nothing(archive: Archive, t
         "--set=positives.sources=8",
     ]
     call = [
-        "--archive", str(archive.path), "--out", str(tmp_path), "--family", "positives", "--label", "deformation",
+        "--archive", str(archive.path), "--out", str(tmp_path), "--family", "positives",
+        "--label", "deformation",
         "--variant", "self + source pairs + events, all heads", *small,
     ]  # fmt: skip
     result = CliRunner().invoke(ablation.main, call, catch_exceptions=False)

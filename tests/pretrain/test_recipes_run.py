@@ -9,6 +9,7 @@ from made_presets import lively
 
 from ssl_insar.archive import Archive
 from ssl_insar.models import Encoder
+from ssl_insar.models.detector import Detector
 from ssl_insar.pretrain import pretrain
 from ssl_insar.pretrain.logs import read_rows
 from ssl_insar.pretrain.recipe import load
@@ -37,3 +38,10 @@ def test_a_recipe_runs(path: Path, archive: Archive, tmp_path: Path) -> None:
     assert encoder.card.about["recipe"] == path.stem
     assert len(read_rows(tmp_path / "run" / "loss.csv")) == 3
     assert encoder.embed(archive, progress=False).matrix.shape[0] == 48
+
+
+def test_the_detector_goes_with_the_encoder_that_is_kept(archive: Archive, tmp_path: Path) -> None:
+    changes = [*SMALL, "positives.injected=1", "positives.sources=8", "heads.presence=1", "optim.ema=0.5"]
+    pretrain("simclr-cpu", archive, tmp_path / "run", overrides=changes, progress=False)
+    detector = Detector.load(tmp_path / "run", Encoder.load(tmp_path / "run"))
+    assert detector.score(archive, progress=False).shape == (48,)

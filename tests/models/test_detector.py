@@ -1,0 +1,139 @@
+"""The detector: what it scores, what it is saved with, what it refuses to be loaded with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ssl_insar.archive import Archive
+from ssl_insar.augment import field as fd
+from ssl_insar.errors import UserError
+from ssl_insar.models import Encoder, InputSpec
+from ssl_insar.models.detector import Detector, Training, share_below
+from ssl_insar.pretrain.recipe import Recipe
+
+TRAINING = Training("simclr-cpu", "abc", "volcanoes", (3.0, 30.0), "none")
+
+
+def _made(seed: int, channels: tuple[str, ...] = ("re", "im")) -> Detector:
+    torch.manual_seed(seed)
+    encoder = Encoder("resnet10t", InputSpec(32, channels)).eval()
+    head = nn.Linear(encoder.dimension, 1)
+    head.weight.data.mul_(50)  # untrained features hardly differ from tile to tile
+    return Detector(encoder, head, TRAINING)
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return _made(0)
+
+
+@pytest.fixture
+def run(detector: Detector, tmp_path: Path) -> Path:
+    detector.encoder.save(tmp_path / "run" / "encoder")
+    detector.save(tmp_path / "run" / "detector")
+    return tmp_path / "run"
+
+
+def _tiles(archive_path: Path, count: int = 6) -> torch.Tensor:
+    return fd.from_complex(torch.from_numpy(Archive.open(archive_path).phasors(range(count))))
+
+
+def test_load_gives_back_what_was_saved(
+    detector: Detector, run: Path, archive_path: Path, monkeypatch
+) -> None:
+    tiles = _tiles(archive_path)
+    for given in (run, run / "detector"):
+        again = Detector.load(given)
+        assert again.hash == detector.hash
+        assert again.training_facts == TRAINING
+        torch.testing.assert_close(again.logits(tiles), detector.logits(tiles), rtol=0, atol=1e-6)
+    monkeypatch.chdir(run / "detector")
+    assert Detector.load(".").hash == detector.hash
+    card = json.loads((run / "detector" / "detector.json").read_text())
+    assert card["encoder_hash"] == detector.encoder.hash
+    assert card["training"]["labels"] == "none"
+
+
+def test_it_refuses_another_encoder(run: Path, tmp_path: Path) -> None:
+    other = _made(1).encoder
+    with pytest.raises(UserError, match="detector of another encoder"):
+        Detector.load(run, other)
+    other.save(run / "encoder")
+    with pytest.raises(UserError, match="detector of another encoder"):
+        Detector.load(run)
+
+
+def test_it_says_what_is_missing_or_damaged(run: Path, tmp_path: Path) -> None:
+    _made(1).save(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "detector.safetensors", run / "detector")
+    with pytest.raises(UserError, match="weights and card do not belong together"):
+        Detector.load(run)
+    (run / "detector" / "detector.safetensors").write_bytes(b"half")
+    with pytest.raises(UserError, match="damaged detector"):
+        Detector.load(run)
+    card = run / "detector" / "detector.json"
+    values = json.loads(card.read_text())
+    card.write_text(json.dumps(values | {"format": 99}))
+    with pytest.raises(UserError, match="newer ssl_insar"):
+        Detector.load(run)
+    del values["training"]
+    card.write_text(json.dumps(values))
+    with pytest.raises(UserError, match="no 'training'"):
+        Detector.load(run)
+    shutil.rmtree(run / "detector")
+    with pytest.raises(UserError, match=r"heads\.presence=1"):
+        Detector.load(run)
+
+
+def test_a_head_must_fit() -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        Detector(Encoder("resnet10t", InputSpec(32)), nn.Linear(7, 1), TRAINING)
+
+
+def test_scores_are_logits_in_the_order_of_the_archive(detector: Detector, archive_path: Path) -> None:
+    archive = Archive.open(archive_path)
+    scores = detector.score(archive, batch_size=17, progress=False)
+    assert scores.shape == (len(archive),)
+    expected = detector.encoder.embed(archive, progress=False).matrix.astype(np.float32)
+    weight, bias = (value.detach().cpu().numpy() for value in detector.head.parameters())
+    # The embedding is rounded to half precision.
+    np.testing.assert_allclose(scores, expected @ weight[0] + bias, atol=0.02)
+    assert scores.std() > 0.1
+
+
+@pytest.mark.parametrize("channels", [("re", "im"), ("cos", "sin", "coherence")])
+def test_an_averaged_score_does_not_depend_on_what_it_is_averaged_over(
+    channels: tuple[str, ...], archive_path: Path
+) -> None:
+    detector, tiles = _made(0, channels), _tiles(archive_path)
+    conjugate = tiles * torch.tensor([1.0, -1.0]).view(1, 2, 1, 1)
+    turned = fd.rotate(tiles, torch.tensor(np.pi / 2))
+    plain = detector.logits(tiles, "none")
+    for picture in (tiles.flip(-1), conjugate, turned):
+        assert (detector.logits(picture, "none") - plain).abs().max() > 1e-3
+    for averaging, pictures in {"exact": (tiles.flip(-1), conjugate), "offsets": (conjugate, turned)}.items():
+        expected = detector.logits(tiles, averaging)
+        for picture in pictures:
+            torch.testing.assert_close(detector.logits(picture, averaging), expected, rtol=0, atol=1e-4)
+
+
+def test_the_card_says_when_labels_chose_the_tiles(detector: Detector) -> None:
+    head = detector.head
+    recipe = Recipe.model_validate({"positives": {"injected": 1, "snr": [4, 20]}})
+    facts = Detector.trained_by(recipe, detector.encoder, head).training_facts
+    assert (facts.labels, facts.snr, facts.recipe_hash) == ("none", (4.0, 20.0), recipe.hash)
+    told = Recipe.model_validate({"positives": {"injected": 1, "quiet": "labelled"}})
+    facts = Detector.trained_by(told, detector.encoder, head).training_facts
+    assert facts.labels == "label 0 chose the tiles that got a source"
+
+
+def test_share_of_quiet_tiles_below() -> None:
+    np.testing.assert_array_equal(share_below([0.0, 2.0, 5.0], [4.0, 1.0, 2.0, 3.0]), [0.0, 0.25, 1.0])
+    assert np.isnan(share_below([1.0], [])).all()
