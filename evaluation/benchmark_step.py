@@ -22,14 +22,14 @@ import click
 import torch
 from torch import Tensor
 
-from ssl_insar.archive import Archive, ingest
+from ssl_insar.archive import Archive
 from ssl_insar.augment import field as fd
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models.precision import autocast, best_device
 from ssl_insar.pretrain.data import TileDataset
 from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.recipe import load
-from ssl_insar.synth import simulate_collection
+from ssl_insar.synth.archive import simulate_archive
 
 _WARM_UP = 2
 
@@ -47,8 +47,8 @@ def main(archive: Path | None, recipe: str, steps: int, worker: str | None) -> N
         return
     with tempfile.TemporaryDirectory() as scratch:
         if archive is None:
-            folder = simulate_collection(Path(scratch) / "data", count=256, progress=False)
-            archive = ingest(folder, Path(scratch) / "archive", progress=False).archive.path
+            archive = Path(scratch) / "archive"
+            simulate_archive("demo", archive, count=256, progress=False)
         kept, returned = (_in_its_own_process(archive, recipe, steps, how) for how in ("keep", "return"))
     images = kept["images"]
     print(f"recipe {recipe}, {torch.get_num_threads()} threads, {steps} steps, median\n")

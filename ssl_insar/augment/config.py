@@ -195,7 +195,7 @@ class RealFactorConfig(Section):
 class ViewsConfig(Section):
     """All effects of a view, in the order in which they act.
 
-    Those with p of 0 are off until the ablation on real tiles says what they are worth.
+    Those with p of 0 are off because an encoder trained with all of them was worse (docs/views.md).
     """
 
     spacing: float = Field(100.0, gt=0, description="ground distance of the tiles' pixels, m")

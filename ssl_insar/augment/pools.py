@@ -20,8 +20,11 @@ RENEWED = 64
 """Steps for which a pool of fields serves: making it then costs a view a few percent."""
 LOOKS = 8
 """Numbers of looks in a pool at most."""
+_CPU = torch.device("cpu")
 _ALIGNMENTS = 16
 """Length of the pool of noise, in views."""
+
+_Kind = TypeVar("_Kind", bound="Fields")
 
 
 class Fields:
@@ -53,6 +56,11 @@ class Fields:
         # A window that crosses the edge goes on beyond it.
         fields = torch.cat([fields, fields[:, : size - 1]], 1)
         self.fields = torch.cat([fields, fields[:, :, : size - 1]], 2)
+
+    def to(self: _Kind, device: torch.device) -> _Kind:
+        """The same fields on a device."""
+        self.fields = self.fields.to(device)
+        return self
 
     def windows(self, k: int, draw: Draw, only: Tensor | None = None) -> Tensor:
         """Windows for k samples, of mean 0 and standard deviation 1 over their pixels.
@@ -109,9 +117,6 @@ class Terrain(Fields):
     law = TERRAIN
 
 
-_Kind = TypeVar("_Kind", bound=Fields)
-
-
 class Noise:
     """Exact draws of what phase noise is made of, in long rows, from which each view gets a piece.
 
@@ -144,6 +149,11 @@ class Noise:
         )
         self.normal = draw.normal(2, self.length)
 
+    def to(self, device: torch.device) -> Noise:
+        """The same noise on a device."""
+        self.intensity, self.normal = self.intensity.to(device), self.normal.to(device)
+        return self
+
     def pieces(self, n: int, draw: Draw) -> tuple[Tensor, Tensor]:
         """Draws of Gamma(L, 1), and of two Gaussian numbers, for each pixel of n views.
 
@@ -163,6 +173,9 @@ class Noise:
 
 class Pools:
     """The pools of one process, each made when it is first asked for.
+
+    They are drawn on the CPU, so that views are the same on every device; that takes a tenth of a second
+    every `RENEWED` steps.
 
     Args:
         size: side of the views, px.
@@ -190,7 +203,8 @@ class Pools:
     def noise(self, device: torch.device) -> Noise:
         """Noise for the whole run."""
         if device not in self._noise:
-            self._noise[device] = Noise(self.size**2, self.looks, Draw(device, *self.key, "noise"))
+            made = Noise(self.size**2, self.looks, Draw(_CPU, *self.key, "noise"))
+            self._noise[device] = made.to(device)
         return self._noise[device]
 
     def _renewed(self, kind: type[_Kind], name: str, step: int, view: int, device: torch.device) -> _Kind:
@@ -198,6 +212,7 @@ class Pools:
         made = self._fields.get((kind, view))
         if made is not None and made[0] == wanted and isinstance(made[1], kind):
             return made[1]
-        fields = kind(self.size, self.spacing, Draw(device, *self.key, name, wanted[0], view))
+        draw = Draw(_CPU, *self.key, name, wanted[0], view)
+        fields = kind(self.size, self.spacing, draw).to(device)
         self._fields[kind, view] = wanted, fields
         return fields
