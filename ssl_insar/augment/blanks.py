@@ -46,16 +46,17 @@ class Blanking(nn.Module, ABC):
         Args:
             field: (B, 2, S, S) phasors.
             draw: of the views.
-            protect: (B, 1, S, S), not 0 where the view is known to deform: a view that would lose more
-                than a share ``deformation`` of those of them that have data is left alone.
+            protect: (B, 1, S, S), not 0 where the view is known to deform: a view of which more than a
+                share ``deformation`` would be without data is left alone, whoever blanked it.
 
         Returns:
             (B, 2, S, S) phasors.
         """
         gone = self._gone(field.shape[0], draw).unsqueeze(1)
         if protect is not None:
-            seen = (protect != 0) & (fd.validity(field) > 0)
-            lost = (seen & gone).sum((1, 2, 3)) > self.deformation * seen.sum((1, 2, 3))
+            moves = protect != 0
+            blank = gone | (fd.validity(field) == 0)
+            lost = (moves & blank).sum((1, 2, 3)) > self.deformation * moves.sum((1, 2, 3))
             gone = gone & ~lost.view(-1, 1, 1, 1)
         return torch.where(gone, 0.0, field)
 

@@ -61,7 +61,7 @@ def keep_deformation(geometry: Geometry, mask: Tensor, least: float = LEAST_KEPT
         crops that hold it, each drawn back by the fewest eighths of the way; and the share that each
         holds, (n,), 1 where nothing is known to deform.
     """
-    known = F.adaptive_avg_pool2d((mask != 0).float(), _MASK_CELLS)[:, 0].to(geometry.half.device)
+    known = _cells(mask, geometry.half.device)
     share = torch.linspace(0, 1, _STEPS + 1, device=known.device)
     held = torch.stack([kept(geometry.towards_whole(each.expand(len(known))), known) for each in share])
     first = (held >= least).to(torch.uint8).argmax(0)
@@ -78,16 +78,57 @@ def kept(geometry: Geometry, known: Tensor) -> Tensor:
     Shape:
         -> (n,); 1 where nothing is known to deform
     """
+    return _inside(_in_view(geometry, known), known)
+
+
+def kept_by_warp(geometry: Geometry, mask: Tensor, noise: Tensor, chosen: Tensor) -> Tensor:
+    """Share of the deformation that crops hold once they are warped.
+
+    Args:
+        geometry: of n crops.
+        mask: (n, 1, T, T), not 0 where a tile is known to deform.
+        noise: displacement at the nodes of k warps, x and y in half sides of the view, (k, 2, nodes, nodes).
+        chosen: which of the n crops those are, (k,).
+
+    Shape:
+        -> (k,)
+    """
+    known = _cells(mask[chosen.to(mask.device)], chosen.device)
+    some = Geometry(
+        *(each[chosen] for each in (geometry.half, geometry.shift, geometry.sign, geometry.angle))
+    )
+    place = _in_view(some, known)
+    # A pixel u of the view shows what lies at u + d(u): the place p is seen at u = p - d(u), found by
+    # iteration, which converges because the warp does not fold.
+    seen = place
+    for _ in range(3):
+        # Beyond the view the warp goes on as at its edge.
+        moved = F.grid_sample(noise, seen, mode="bilinear", padding_mode="border", align_corners=True)
+        seen = place - moved.permute(0, 2, 3, 1)
+    return _inside(seen, known)
+
+
+def _cells(mask: Tensor, device: torch.device) -> Tensor:
+    """Share of the deformation in cells of the tile, (n, cells, cells)."""
+    return F.adaptive_avg_pool2d((mask != 0).float(), _MASK_CELLS)[:, 0].to(device)
+
+
+def _in_view(geometry: Geometry, known: Tensor) -> Tensor:
+    """Where the cells of the tile lie in unwarped views, x and y in half sides, (n, h, w, 2)."""
     height, width = known.shape[1:]
     x = (torch.arange(width, device=known.device) * 2 + 1) / width - 1
     y = (torch.arange(height, device=known.device) * 2 + 1) / height - 1
     right = x.view(1, 1, -1) - geometry.shift[:, 0].view(-1, 1, 1)
     down = y.view(1, -1, 1) - geometry.shift[:, 1].view(-1, 1, 1)
     cos, sin = geometry.angle.cos().view(-1, 1, 1), geometry.angle.sin().view(-1, 1, 1)
-    # The affine's inverse: back by the rotation, then by the scale. A sign changes no inequality.
-    inside = ((cos * right + sin * down).abs() <= geometry.half[:, 0].view(-1, 1, 1)) & (
-        (cos * down - sin * right).abs() <= geometry.half[:, 1].view(-1, 1, 1)
-    )
+    # The affine's inverse: back by the rotation, then by the scale.
+    side = (geometry.half * geometry.sign).view(-1, 2, 1, 1)
+    return torch.stack([(cos * right + sin * down) / side[:, 0], (cos * down - sin * right) / side[:, 1]], -1)
+
+
+def _inside(place: Tensor, known: Tensor) -> Tensor:
+    """Share of the deformation whose places lie within the view, (n,); 1 where nothing is known."""
+    inside = (place.abs() <= 1).all(-1)
     total = known.sum((1, 2))
     return torch.where(total > 0, (known * inside).sum((1, 2)) / total.clamp_min(1e-9), 1.0)
 

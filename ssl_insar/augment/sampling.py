@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.config import ViewsConfig
 from ssl_insar.augment.draw import Draw
-from ssl_insar.augment.label_safe import Geometry, keep_deformation
+from ssl_insar.augment.label_safe import Geometry, keep_deformation, kept_by_warp
 
 MIN_VALID = 0.5
 """Least share of valid pixels behind an output pixel that has data."""
@@ -134,6 +134,12 @@ class SamplingGrid(nn.Module):
         inner[:, :, -2, -1] = affine[:, :, 1]
         matrix, inner = draw.to_device(affine, n, 2, 3), draw.to_device(inner, *inner.shape)
         chosen, noise = self._warp(n, draw.of("elastic"))
+        if deformation is not None and held is not None and len(chosen):
+            # A warp that pushes too much of the deformation out of the view is left out.
+            after = kept_by_warp(geometry, deformation, noise.cpu(), chosen.cpu())
+            stays = after >= self.config.crop.keep
+            noise = noise * stays.to(noise.device).view(-1, 1, 1, 1)
+            held = held.index_copy(0, chosen.cpu(), torch.where(stays, after, held[chosen.cpu()]))
         turned = torch.einsum("nij,njab->niab", matrix.index_select(0, chosen)[:, :, :2], noise)
         inner[:, :, :-2, :-2] = inner[:, :, :-2, :-2].index_copy(0, chosen, turned)
         across = (inner @ basis.T).permute(0, 2, 3, 1).flatten(2)

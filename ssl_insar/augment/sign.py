@@ -56,24 +56,24 @@ class Rewrap(nn.Module):
         Shape:
             (B, 2, H, W) unit phasors -> the same
         """
-        chosen, steeper = self.touched(field, draw)
+        chosen, steeper, _ = self.touched(field, draw)
         return field.index_copy(0, chosen, steeper)
 
-    def touched(self, field: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+    def touched(self, field: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
         """Only those views that the effect chooses.
 
         Returns:
-            which of the B views (k,), and what becomes of them (k, 2, H, W).
+            which of the B views (k,), what becomes of them (k, 2, H, W), and their factors (k,).
         """
         chosen, draw = draw.subset(field.shape[0], self.config.p)
         k = len(chosen)
         touched = field.index_select(0, chosen)
         if k == 0:
-            return chosen, touched
+            return chosen, touched, field.new_ones(0)
         factors = draw.to_device(draw.pick(k, self.config.factors), k).to(field.dtype)
         share = _steep_share(touched, torch.cos(math.pi / (2 * factors)))
         factors = torch.where(share <= self.config.aliased, factors, 1.0)
-        return chosen, _multiplied(touched, factors, max(self.config.factors))
+        return chosen, _multiplied(touched, factors, max(self.config.factors)), factors
 
 
 def steep_share(field: Tensor, factor: float) -> Tensor:

@@ -76,7 +76,8 @@ class Views(nn.Module):
         size: side of a view, px.
         seed: of the run.
         rank: of the process, so that processes draw different views.
-        bank: (K, 2, S, S) donors (`ssl_insar.augment.donor.bank_of`); None: no donor is used.
+        bank: (K, 2, S, S) donors (`ssl_insar.augment.donor.bank_of`), of which those louder than ``cap``
+            are left out; None: no donor is used.
         exact: draw turbulence and noise anew for each view instead of from pools; takes several times
             as long, and views then depend on what else is in the batch.
         compiled: fuse the pointwise work with torch.compile; the same to 1e-5. None: for batches of
@@ -120,9 +121,8 @@ class Views(nn.Module):
         self.blanks = Blanks(config.blanks, size)
         self.frame_edge = FrameEdge(config.frame_edge, size)
         self.pools = Pools(size, spacing, config.decorrelation.looks, seed, rank)
-        self.register_buffer(
-            "bank", torch.empty(0, 2, size, size) if bank is None else bank, persistent=False
-        )
+        donors = torch.empty(0, 2, size, size) if bank is None else bank
+        self.register_buffer("bank", donors[spread(donors) <= config.cap], persistent=False)
         self.bank: Tensor
         self.loudest = float(spread(self.bank).max()) if len(self.bank) else 0.0
 
@@ -149,11 +149,11 @@ class Views(nn.Module):
             resampling yields.
         """
         reduced, extras = self.reduced(field), extras or Extras()
-        views = [
-            self.one(self.rewrapped(reduced, step, number, extras, ids), step, number, extras, ids)
-            for number in range(count)
-        ]
-        return [(view.phasor, view.coherence) for view in views]
+        views = []
+        for number in range(count):
+            mine, known = self.rewrapped(reduced, step, number, extras, ids)
+            views.append(self.one(mine, step, number, known, ids))
+        return [(view.phasor.to(field.dtype), view.coherence.to(field.dtype)) for view in views]
 
     @torch.no_grad()
     def reduced(self, field: Tensor) -> Tensor:
@@ -162,6 +162,9 @@ class Views(nn.Module):
         Shape:
             (B, 2, T, T) -> (B, 3, T', T')
         """
+        if field.shape[-1] != field.shape[-2]:
+            raise ValueError(f"tiles are square, not {tuple(field.shape[-2:])}")
+        field = field.float()  # positions and sums need its digits, whatever the tiles come in
         if field.shape[-1] >= 2 * self.size:
             return torch.cat(reduce(field, self.size), 1)
         with fusing(self.compiled is True):
@@ -170,7 +173,7 @@ class Views(nn.Module):
     @torch.no_grad()
     def rewrapped(
         self, reduced: Tensor, step: int, number: int, extras: Extras, ids: Tensor | None = None
-    ) -> Tensor:
+    ) -> tuple[Tensor, Extras]:
         """The same with the phase of some unwrapped tiles multiplied by a real factor, for one view.
 
         Args:
@@ -179,18 +182,23 @@ class Views(nn.Module):
             number: which of the views of a tile.
             extras: what else is known of the tiles; without unwrapped phase nothing changes.
             ids: as for `forward`.
+
+        Returns:
+            that, and what is known of the tiles then: their own atmosphere has been multiplied, too.
         """
         known = extras.unwrapped
         if known is None or not self.config.real_factor.p:
-            return reduced
+            return reduced, extras
         ids = torch.arange(len(reduced)) if ids is None else ids
         draw = Draw(reduced.device, self.seed, self.rank, step, number, "real factor", ids=ids)
         factor = self.real_factor(known.counts, known.which, draw, known.valid_bits)
         touched = torch.nonzero(factor != 1)[:, 0]
+        if extras.own is not None:
+            extras = extras._replace(own=extras.own * factor.to(extras.own))
         if not len(touched):
-            return reduced
+            return reduced, extras
         field = field_of(known.counts[touched], known.valid_bits[touched], factor[touched])
-        return reduced.index_copy(0, touched, self.reduced(field))
+        return reduced.index_copy(0, touched, self.reduced(field)), extras
 
     @torch.no_grad()
     def one(
@@ -206,6 +214,10 @@ class Views(nn.Module):
             ids: as for `forward`.
         """
         n, device = len(reduced), reduced.device
+        if n == 0:
+            return View(
+                reduced.new_zeros(0, 2, self.size, self.size), reduced.new_zeros(0, 1, self.size, self.size)
+            )
         large = n * self.size**2 >= LARGE and step >= LONG
         ids = torch.arange(n) if ids is None else ids
         draw = Draw(device, self.seed, self.rank, step, number, ids=ids)
@@ -223,8 +235,14 @@ class Views(nn.Module):
         protect = _at(extras.deformation, grid)
         room = self._room(extras, held)
         view, local = _formed(interpolated(reduced, grid), self.swap.signs(n, draw.of("swap")))
+        # What the tile itself does not show is nobody's loss.
+        spare = None if protect is None else protect * fd.validity(view)
         # Both are new: what an effect chooses is put back in place.
-        view.index_copy_(0, *self.rewrap.touched(view, draw.of("rewrap")))
+        chosen, steeper, factor = self.rewrap.touched(view, draw.of("rewrap"))
+        view.index_copy_(0, chosen, steeper)
+        # Of Gaussian phase noise, E[z^k] = E[z]^(k^2).
+        lowered = local.index_select(0, chosen) ** factor.square().view(-1, 1, 1, 1)
+        local.index_copy_(0, chosen, lowered)
         if self.config.donor.p and len(self.bank):
             view, room = self._with_donor(view, room, draw.of("donor"))
         if self.config.decorrelation.p:
@@ -235,7 +253,7 @@ class Views(nn.Module):
         across, down = self.ramp.lines(n, draw.of("ramp"))
         down = down + self.offset(n, draw.of("offset"))
         air = self._air(n, _at(extras.height, grid, "border"), draw, fields, room)
-        boxes = self.cutout.boxes(n, draw.of("cutout"), protect)
+        boxes = self.cutout.boxes(n, draw.of("cutout"), spare)
         if self.config.multilook.p:
             view = _turned(view, across, down, air)
             view, local = self.multilook(view, local, draw.of("multilook"))
@@ -245,9 +263,9 @@ class Views(nn.Module):
         if not (self.config.blanks.p or self.config.frame_edge.p):
             return View(view, local, protect)
         if self.config.blanks.p:
-            view = self.blanks(view, draw.of("blanks"), protect)
+            view = self.blanks(view, draw.of("blanks"), spare)
         if self.config.frame_edge.p:
-            view = self.frame_edge(view, draw.of("frame edge"), protect)
+            view = self.frame_edge(view, draw.of("frame edge"), spare)
         return View(view, local * fd.validity(view), protect)
 
     def _room(self, extras: Extras, held: Tensor | None) -> Tensor | None:
@@ -255,9 +273,12 @@ class Views(nn.Module):
         if extras.snr is None or extras.own is None:
             return None
         share = 1.0 if held is None else held.to(extras.snr.device)
-        for part in (self.config.cutout, self.config.blanks, self.config.frame_edge):
-            if part.p:
-                share = share * (1 - part.deformation)
+        blanked = [
+            part.deformation
+            for part in (self.config.cutout, self.config.blanks, self.config.frame_edge)
+            if part.p
+        ]
+        share = share * (1 - max(blanked, default=0.0))
         return most_air(extras.snr, extras.own, share, self.config.snr).square()
 
     def _with_donor(self, view: Tensor, room: Tensor | None, draw: Draw) -> tuple[Tensor, Tensor | None]:

@@ -101,7 +101,7 @@ def test_a_view_keeps_its_deformation() -> None:
     protect = torch.zeros(n, 1, SIZE, SIZE)
     protect[: n // 2, :, 20:40, 24:44] = 1
     field = torch.ones(n, 2, SIZE, SIZE)
-    field[:, :, :30] = 0  # of the deformation only half is seen
+    field[:, :, :30] = protect[:, :, :30] = 0  # of the deformation only half is seen
     free = blanked(n, area=(0.25, 0.25)) & (field[:, 0] != 0)
     effect = Blanks(BlanksConfig(p=1, area=(0.25, 0.25)), SIZE)
     gone = (effect(field, Draw(CPU, 0), protect)[:, 0] == 0) & (field[:, 0] != 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from made import TINY
 
@@ -9,9 +10,11 @@ from ssl_insar.augment import Extras, Views, ViewsConfig
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.alone import alone, effects, silent
 from ssl_insar.augment.config import (
+    BlanksConfig,
     CropConfig,
     CutoutConfig,
     ElasticConfig,
+    FrameEdgeConfig,
     RealFactorConfig,
     RewrapConfig,
     StratifiedConfig,
@@ -117,11 +120,7 @@ def test_donors_come_only_where_there_is_room() -> None:
 
 
 def test_crops_and_cutouts_leave_most_of_a_known_deformation() -> None:
-    config = ViewsConfig(
-        crop=CropConfig(area=(0.2, 0.3)),
-        cutout=CutoutConfig(p=1, area=(0.2, 0.25)),
-        elastic=ElasticConfig(p=0),
-    )
+    config = ViewsConfig(crop=CropConfig(area=(0.2, 0.3)), cutout=CutoutConfig(p=1, area=(0.2, 0.25)))
     views = Views(config, 64, SIZE)
     extras = known(50.0)
     assert extras.deformation is not None
@@ -185,3 +184,95 @@ def test_unwrapped_tiles_get_another_wavelength_and_wrapped_ones_do_not() -> Non
         step = torch.angle(z[:, :, 1:] * z[:, :, :-1].conj()).mean((1, 2)) / (6 * 2 * torch.pi / 256)
         for factor in step.tolist():
             assert min(abs(factor - band) for band in BAND_CHANGES) < 0.01
+
+
+def test_crops_keep_60_percent_of_small_deformation_under_warps() -> None:
+    """Counted on the tile: which of its deforming pixels does some pixel of the view show?"""
+    config = ViewsConfig(elastic=ElasticConfig(p=1, pixels=8))
+    generator = torch.Generator().manual_seed(3)
+    n, tile = 60, 112
+    middle = torch.rand(n, 2, 1, 1, generator=generator) * tile * 0.7 + tile * 0.15
+    y, x = torch.meshgrid(torch.arange(tile), torch.arange(tile), indexing="ij")
+    mask = (((x - middle[:, 0]) ** 2 + (y - middle[:, 1]) ** 2) < 8**2).float().unsqueeze(1)
+    views = Views(config, tile, tile)
+    draw = Draw(torch.device("cpu"), 0, ids=torch.arange(n))
+    grid, held = views.grid(n, draw.of("grid"), mask)
+    assert held is not None
+    fine = torch.nn.functional.interpolate(grid.permute(0, 3, 1, 2), scale_factor=3, mode="bilinear")
+    column, row = ((fine.permute(0, 2, 3, 1) + 1) * tile / 2).floor().long().unbind(-1)
+    shown = torch.zeros(n, tile, tile)
+    inside = (column >= 0) & (column < tile) & (row >= 0) & (row < tile)
+    for i in range(n):
+        shown[i][row[i][inside[i]], column[i][inside[i]]] = 1
+    share = (shown * mask[:, 0]).sum((1, 2)) / mask.sum((1, 2, 3))
+    assert share.min() > 0.55
+    torch.testing.assert_close(share, held, atol=0.08, rtol=0)
+
+
+def test_blankings_share_one_budget() -> None:
+    config = silent(ViewsConfig()).model_copy(
+        update={
+            "cutout": CutoutConfig(p=1, area=(0.2, 0.25)),
+            "blanks": BlanksConfig(p=1, area=(0.2, 0.25)),
+            "frame_edge": FrameEdgeConfig(p=1, area=(0.2, 0.3)),
+        }
+    )
+    extras = known(50.0)
+    views = Views(config, 64, SIZE)
+    reduced = views.reduced(TILES)
+    lost = 0
+    for step in range(30):
+        view = views.one(reduced, step, 0, extras)
+        assert view.deformation is not None
+        moves = view.deformation.sum((1, 2, 3))
+        left = (view.deformation * fd.validity(view.phasor)).sum((1, 2, 3))
+        assert (left >= 0.6 * moves - 1e-3).all()
+        lost += int((left < moves).sum())
+    assert lost > 20, "some of it is blanked"
+
+
+def test_another_wavelength_changes_what_the_deformation_bears() -> None:
+    config = silent(ViewsConfig()).model_copy(update={"real_factor": RealFactorConfig(p=1, wavelength=1)})
+    counts = (torch.arange(64) * 3).to(torch.int16).expand(6, 64, 64).contiguous()
+    bits = torch.full((6, 64, 8), 255, dtype=torch.uint8)
+    unwrapped = Unwrapped(counts, bits, torch.ones(6, dtype=torch.bool))
+    views = Views(config, 64, SIZE)
+    field = fd.from_counts((counts & 255).to(torch.uint8), bits)
+    _, then = views.rewrapped(views.reduced(field), 0, 0, known(6.0)._replace(unwrapped=unwrapped))
+    assert then.own is not None
+    assert all(min(abs(own - band) for band in BAND_CHANGES) < 1e-5 for own in then.own.tolist())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_tiles_of_any_precision(dtype: torch.dtype) -> None:
+    config = load(TINY).views
+    view, coherence = Views(config, 64, SIZE)(TILES.to(dtype), 0, 1)[0]
+    assert view.dtype == coherence.dtype == dtype
+    expected, _ = Views(config, 64, SIZE)(TILES, 0, 1)[0]
+    torch.testing.assert_close(view.float(), expected, atol=0.02, rtol=0)
+
+
+def test_no_tiles_no_views_and_oblong_ones_are_refused() -> None:
+    views = Views(load(TINY).views, 64, SIZE)
+    view, coherence = views(TILES[:0], 0, 1)[0]
+    assert view.shape == (0, 2, SIZE, SIZE)
+    assert coherence.shape == (0, 1, SIZE, SIZE)
+    with pytest.raises(ValueError, match="square"):
+        views(TILES[:, :, :32], 0, 1)
+
+
+def test_over_wrapping_lowers_the_local_coherence() -> None:
+    config = silent(ViewsConfig()).model_copy(update={"rewrap": RewrapConfig(p=1, factors=(3,), aliased=1)})
+    generator = torch.Generator().manual_seed(1)
+    noise = 0.5 * torch.randn(6, 64, 64, generator=generator)
+    noisy = fd.from_complex(torch.polar(torch.ones_like(noise), noise))
+    _, coherence = Views(config, 64, SIZE)(noisy, 0, 1)[0]
+    _, before = Views(silent(config), 64, SIZE)(noisy, 0, 1)[0]
+    torch.testing.assert_close(coherence, before**9)
+
+
+def test_loud_donors_are_left_out() -> None:
+    config = alone(ViewsConfig(), "donor")
+    ramp = torch.linspace(-2, 2, SIZE).expand(1, SIZE, SIZE)
+    bank = fd.rotate(fd.from_complex(torch.ones(1, SIZE, SIZE, dtype=torch.complex64)), ramp)
+    assert len(Views(config, 64, SIZE, bank=bank).bank) == 0
