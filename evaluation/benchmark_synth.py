@@ -3,7 +3,7 @@
     python -m evaluation.benchmark_synth [--scenes 8] [--repeats 5] [--device cuda] [--out benchmark]
 
 One run, the ways alternating, ratios of medians. The simulator works in batches, one on each of --threads
-cores, as `ssl_insar.synth.simulate_collection` does. Numpy makes one scene after another on one core, with
+cores. Numpy makes one scene after another on one core, with
 the same spectrum on a domain padded alike and, for decorrelation, in two ways: by the sampler of two draws a
 pixel that the simulator has, and as textbooks define it, by drawing L single-look pixels of both acquisitions
 and summing their products; the second takes longer the more looks there are. Neither way keeps anything from

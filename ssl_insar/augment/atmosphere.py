@@ -12,7 +12,10 @@ from ssl_insar.synth.turbulence import power_law_fields
 
 
 class Offset(nn.Module):
-    """A constant phase: the choice of the reference pixel is arbitrary."""
+    """A constant phase: the choice of the reference pixel is arbitrary.
+
+    Source: Hanssen (2001), "Radar Interferometry", section 3.5: phases are relative. Destroys nothing.
+    """
 
     def __init__(self, config: OffsetConfig) -> None:
         super().__init__()
@@ -29,7 +32,10 @@ class Offset(nn.Module):
 
 
 class Ramp(nn.Module):
-    """A plane: what is left of an orbit error."""
+    """A plane: what is left of an orbit error.
+
+    Source: Hanssen (2001), "Radar Interferometry", section 4.6. Destroys the trend of broad signals.
+    """
 
     def __init__(self, config: RampConfig, size: int) -> None:
         super().__init__()
@@ -59,7 +65,9 @@ class Ramp(nn.Module):
 
 
 class Turbulence(nn.Module):
-    """Turbulent delay with Hanssen's spectrum; see `ssl_insar.synth.turbulence`.
+    """Turbulent delay with the spectrum of Hanssen (2001), section 4.7; see `ssl_insar.synth.turbulence`.
+
+    Destroys deformation that is weaker than it at its own wavelengths.
 
     Args:
         config: how often and how strong.

@@ -10,7 +10,11 @@ from ssl_insar.augment.draw import Draw
 
 
 class Cutout(nn.Module):
-    """Sets one box of some views to no data (z = 0, never a phase of 0 or -pi)."""
+    """Sets one box of some views to no data (z = 0, never a phase of 0 or -pi).
+
+    Source: DeVries and Taylor (2017), "Improved Regularization of Convolutional Neural Networks with
+    Cutout". Destroys what lies beneath.
+    """
 
     def __init__(self, config: CutoutConfig, size: int) -> None:
         super().__init__()

@@ -14,7 +14,11 @@ from ssl_insar.synth.decorrelation import noise_vector
 
 
 class Decorrelation(nn.Module):
-    """Multiplies some views by phase noise of one coherence and one number of looks each."""
+    """Multiplies some views by phase noise of one coherence and one number of looks each.
+
+    Source: the exact law of L looks, Goodman (1976) and Lee et al. (1994); see
+    `ssl_insar.synth.decorrelation`. Destroys faint and narrow fringes.
+    """
 
     def __init__(self, config: DecorrelationConfig) -> None:
         super().__init__()

@@ -94,7 +94,13 @@ def regular(size: int, device: torch.device) -> Tensor:
 
 
 class SamplingGrid(nn.Module):
-    """Draws the geometry of views.
+    """Draws the geometry of views: crop, flips, rotation and elastic warp in one grid.
+
+    Crop: Szegedy et al. (2015), by area; destroys what lies outside. Left-right flip: exactly physical, the
+    other pass over the mirrored source; up-down has no such meaning, since orbits are not symmetric about
+    an east-west line. Rotation destroys north, which the look direction fixes. Warp: Simard et al. (2003),
+    "Best Practices for Convolutional Neural Networks", with a bound on its gradient; destroys the spacing of
+    fringes, not their number. No metadata changes: which pass a view is of is not told.
 
     Args:
         config: the sections ``crop``, ``flip``, ``rotate`` and ``elastic`` are used.

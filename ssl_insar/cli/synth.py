@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from ssl_insar.archive import Archive
@@ -23,7 +22,7 @@ Examples:
   ssl-insar synth --preset volcanoes --count 200 --out simulated --preview simulated.png
   ssl-insar synth --preset li2024 --background quiet-archive --out injected
   ssl-insar synth --preset my.yaml --seed 7 --out simulated
-  ssl-insar synth --files --count 100 --out product-files
+  ssl-insar synth --preset demo --files --count 100 --out product-files
 """
 )
 @click.option(
@@ -60,10 +59,7 @@ Examples:
 @click.option(
     "--files",
     is_flag=True,
-    help="Write product files (LiCSAR-like GeoTIFFs, and labels.csv) of our own laws instead of an archive.",
-)
-@click.option(
-    "--volcanoes", default=40, show_default=True, help="With --files: number of places; half of them deform."
+    help="Write product files (LiCSAR-like GeoTIFFs, and labels.csv) instead of an archive.",
 )
 def command(
     preset: str,
@@ -76,14 +72,15 @@ def command(
     preview: Path | None,
     device: str,
     files: bool,
-    volcanoes: int,
 ) -> None:
     """Simulate interferograms with known deformation, by the recipe of a publication or your own.
 
     Writes an archive like any other, with the labels 'deformation' and 'source', masks of where it deforms,
-    and the whole truth (sources, SNR, components) in columns truth_... of its catalogue.
+    and the whole truth (sources, SNR, components) in columns truth_... of its catalogue. With --files the
+    same interferograms are LiCSAR-like GeoTIFFs for ingest: a frame a stack with its truth.csv, and
+    labels.csv.
 
-    Interrupted, it goes on where it stopped when given again; with a larger --count it adds to what is there.
+    Interrupted, it goes on where it stopped when given again; an archive is added to with a larger --count.
     """
     from ssl_insar.errors import UserError
 
@@ -92,26 +89,25 @@ def command(
         return
     if folder is None:
         raise UserError("--out: name the folder to write to, or give --list")
-    given = {
-        name
-        for name in ("preset", "background", "preview", "volcanoes")
-        if click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
+    if files and preview:
+        raise UserError("--preview: goes not with --files; ingest them first, or leave --files out")
+    laws: dict[str, Any] = {
+        "size": size,
+        "seed": seed,
+        "background": background,
+        "device": device,
     }
-    useless = given & ({"preset", "background", "preview"} if files else {"volcanoes"})
-    if useless:
-        raise UserError(f"--{min(useless)}: goes {'not' if files else 'only'} with --files")
-    if files:
-        from ssl_insar.synth.collection import LABELS, simulate_collection
-
-        simulate_collection(folder, count=count, size=size, volcanoes=volcanoes, seed=seed, device=device)
-        click.echo(f"{count} interferograms in {folder}, labels in {folder / LABELS}")
-        return
-    from ssl_insar.synth.archive import simulate_archive
-
     try:
-        archive = simulate_archive(
-            preset, folder, count=count, size=size, seed=seed, background=background, device=device
-        )
+        if files:
+            from ssl_insar.synth.chunks import Scenes
+            from ssl_insar.synth.files import LABELS, simulate_files
+
+            simulate_files(Scenes(preset, **laws), folder, count=count)
+            click.echo(f"{count:,} interferograms in {folder}, labels in {folder / LABELS}")
+            return
+        from ssl_insar.synth.archive import simulate_archive
+
+        archive = simulate_archive(preset, folder, count=count, **laws)
     except KeyboardInterrupt:
         # Not passed on as it is: click would drop the message.
         raise click.Abort("stopped; the same command goes on") from None

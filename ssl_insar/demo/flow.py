@@ -96,7 +96,7 @@ def run_demo(
 
     Args:
         out: folder for everything.
-        data: folder of interferograms; None: a simulated collection.
+        data: folder of interferograms; None: simulated ones, by the preset ``demo``.
         labels: CSV for ``data``; None: ``labels.csv`` in that folder or beside it, if there.
         minutes: for pretraining.
         count: interferograms to simulate.
@@ -184,11 +184,12 @@ def _data(
         )
         tqdm.write(f"labels: {found}" if found else "no labels.csv in or beside the folder: no scores")
         return folder, Path(found) if found else None
-    from ssl_insar.synth import simulate_collection
+    from ssl_insar.synth.chunks import Scenes
+    from ssl_insar.synth.files import LABELS, simulate_files
 
     tqdm.write("== simulate")
-    folder = simulate_collection(out / "data", count=count, size=tile, seed=seed)
-    return folder, folder / "labels.csv"
+    folder = simulate_files(Scenes("demo", size=tile, seed=seed), out / "data", count=count)
+    return folder, folder / LABELS
 
 
 def _pretrain(

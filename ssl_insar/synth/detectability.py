@@ -52,9 +52,11 @@ def gls_snr(signal: Tensor, atmosphere: Atmosphere, information: Tensor) -> Tens
         total = avg_pool2d(weight * signal[rows].unsqueeze(1), _cell(shape), divisor_override=1).flatten(1)
         # A cell without information has a variance beyond all others.
         known = known.clamp_min(_LEAST_INFORMATION)
-        noise = atmosphere.between_cells(rows, shape) + torch.diag_embed(1 / known)
+        noise = atmosphere.between_cells(rows, shape)
+        noise.diagonal(dim1=1, dim2=2).add_(1 / known)
         right = torch.cat([(total / known).unsqueeze(2), plane.expand(len(rows), -1, -1)], dim=2)
-        products = right.mT @ torch.cholesky_solve(right, torch.linalg.cholesky(noise))
+        white = torch.linalg.solve_triangular(torch.linalg.cholesky(noise), right, upper=False)
+        products = white.mT @ white
         across = products[:, :1, 1:]
         nuisance = across @ torch.linalg.solve(products[:, 1:, 1:], across.mT)
         found[rows] = (products[:, 0, 0] - nuisance[:, 0, 0]).clamp_min(0).sqrt()
@@ -80,7 +82,7 @@ class Atmosphere:
     length: Tensor
 
     def between_cells(self, rows: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Covariance between the cells of some scenes, (n, cells, cells), rad^2."""
+        """Covariance between the cells of some scenes, (n, cells, cells), rad^2; the caller's to change."""
         device = rows.device
         # Of scenes without atmosphere the ratio to it is still a number.
         scale = self.rms[rows].to(torch.float64).square().clamp_min(_LEAST_RMS**2)

@@ -50,7 +50,7 @@ class Stack(_Part):
 
 
 class Terrain(_Part):
-    """Fractal ground with a cone on it; see `ssl_insar.synth.stratified.pseudo_dem`."""
+    """Fractal ground with a cone on it; see `ssl_insar.synth.land.heights`."""
 
     relief: Quantity = Field(500.0, description="m")
     edifice: Quantity = Field(0.0, description="height of the cone, m")

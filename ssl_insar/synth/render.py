@@ -114,7 +114,10 @@ def render(
     deforms = motion.displacement.flatten(1).abs().amax(1) >= LEAST_MOTION
     signal = motion.displacement * (-4 * math.pi / layout.wavelength)
     mask = deformation_mask(motion.displacement) & deforms[:, None, None]
-    ratio = variance_ratio(signal, scene.noise.to(signal), mask & scene.valid)
+    # What a real background is made of is not known.
+    known = torch.nonzero(deforms if rows is None else torch.zeros_like(deforms))[:, 0]
+    ratio = torch.full_like(signal[:, 0, 0], torch.nan)
+    ratio[known] = variance_ratio(signal[known], scene.noise[known].to(signal), (mask & scene.valid)[known])
     return Simulated(
         plans,
         layout.stack_of_pair,
@@ -125,8 +128,7 @@ def render(
         deforms,
         mask,
         gls_snr(signal, air, information) * deforms,
-        # What a real background is made of is not known.
-        ratio if rows is None else torch.full_like(ratio, torch.nan),
+        ratio,
         rows,
     )
 

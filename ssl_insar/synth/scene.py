@@ -32,6 +32,16 @@ class Scene:
     components: dict[str, Tensor]
     coherence: Tensor
 
+    def only(self, row: int) -> Scene:
+        """One interferogram of a batch, without working out the others."""
+        return Scene(
+            self.phasor[row],
+            self.total[row],
+            self.displacement[row],
+            {name: field[row] for name, field in self.components.items()},
+            self.coherence[row],
+        )
+
     @property
     def phase(self) -> Tensor:
         """Wrapped phase, rad in [-pi, pi]; 0 where there is no data."""

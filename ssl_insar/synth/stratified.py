@@ -6,41 +6,10 @@ import torch
 from torch import Tensor
 
 from ssl_insar.synth.batch import per_field, relative_to_mean
-from ssl_insar.synth.turbulence import PowerLaw, power_law_fields, smooth_fields
+from ssl_insar.synth.turbulence import PowerLaw, smooth_fields
 
 TERRAIN = PowerLaw(exponents=(3.6,), outer_scale=15e3)
 """Natural terrain: 2-D exponents of 3 to 4 (Hurst exponent 0.5 to 1) at kilometre scale."""
-
-
-def pseudo_dem(
-    shape: tuple[int, int],
-    spacing: tuple[float, float],
-    *,
-    relief: float,
-    edifice: float = 0.0,
-    edifice_radius: float = 5e3,
-    centre: tuple[float, float] = (0.0, 0.0),
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Fractal terrain with a volcano on it, for where no elevation model is at hand.
-
-    Args:
-        shape: (H, W), pixels.
-        spacing: of the pixels (north-south, east-west), m.
-        relief: highest minus lowest point of the fractal part, m.
-        edifice: height of the cone above the plain, m; 0 for none.
-        edifice_radius: distance from the summit at which the cone has fallen to 1/e, m.
-        centre: of the cone, (East, North) from the middle of the field, m.
-        generator: source of randomness.
-
-    Shape:
-        -> (H, W), m above the lowest point, float32
-    """
-    rough = power_law_fields(1, shape, spacing, TERRAIN, generator=generator)[0]
-    rough = (rough - rough.min()) / (rough.max() - rough.min()) * relief
-    east, north = ground(shape, spacing, device=rough.device)
-    height = rough + cone(east - centre[0], north - centre[1], edifice, edifice_radius).to(rough)
-    return height - height.min()
 
 
 def cone(east: Tensor, north: Tensor, height: Tensor | float, radius: Tensor | float) -> Tensor:

@@ -18,15 +18,10 @@ NONE = "none"
 """Label of the source where there is none."""
 
 
-def peaks(made: Simulated) -> torch.Tensor:
-    """Largest displacement of each interferogram in either direction, with its sign, m, (N,)."""
-    flat = made.scene.displacement.flatten(1)
-    return flat.gather(1, flat.abs().argmax(1, keepdim=True))[:, 0]
-
-
 def truth(made: Simulated, row: int, plan: Plan, backgrounds: Backgrounds | None) -> dict[str, Any]:
     """Labels and truth of one interferogram."""
-    peak = float(peaks(made)[row])
+    moved = made.scene.displacement[row].flatten()
+    peak = float(moved[moved.abs().argmax()])
     deforms = bool(made.deforms[row])
     motion, stack = made.motion, int(made.stack[row])
     acts = [

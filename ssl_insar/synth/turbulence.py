@@ -7,7 +7,6 @@ exponent :math:`\beta - 1`: Hanssen's -5/3, -8/3 and -2/3 for profiles are 8/3, 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -206,13 +205,3 @@ def fast_length(at_least: int) -> int:
         if rest == 1:
             return length
         length += 1
-
-
-def log_uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Draw numbers whose logarithm is uniform: every factor of two is equally likely.
-
-    Shape:
-        -> ``shape``, float64
-    """
-    uniform = torch.rand(shape, generator=generator, dtype=torch.float64, device=generator.device)
-    return torch.exp(uniform * math.log(high / low) + math.log(low))

@@ -17,7 +17,7 @@ from ssl_insar.archive import Archive, ingest
 from ssl_insar.cli.synth import command
 from ssl_insar.errors import UserError
 from ssl_insar.geometry import WAVELENGTHS
-from ssl_insar.synth import archive as module
+from ssl_insar.synth import chunks as module
 from ssl_insar.synth.archive import simulate_archive
 
 SIZE = 48
@@ -296,7 +296,6 @@ class TestCommand:
             (["--preset", "nobody2020", "--out", "x"], "no preset 'nobody2020'; there are abdallah2024"),
             ([], "--out"),
             (["--files", "--out", "x", "--preview", "p.png"], "--preview: goes not with --files"),
-            (["--volcanoes", "3", "--out", "x"], "--volcanoes: goes only with --files"),
             (["--seed", "-1", "--out", "x"], "--seed -1"),
         ],
     )

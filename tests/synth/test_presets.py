@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ PUBLISHED = (
     "valade2019",
     "zhu2024",
 )
+OURS = ("demo", "volcanoes")
 EARTHQUAKE = {"length", "width", "slip"}
 """Parameters that a magnitude sets."""
 
@@ -51,10 +53,10 @@ def written(folder: Path, **changed: Any) -> Path:
 
 
 def test_every_recipe_of_the_review_is_there_and_ours() -> None:
-    assert set(names()) == {*PUBLISHED, "volcanoes"}
+    assert set(names()) == {*PUBLISHED, *OURS}
 
 
-@pytest.mark.parametrize("name", [*PUBLISHED, "volcanoes"])
+@pytest.mark.parametrize("name", [*PUBLISHED, *OURS])
 def test_preset_says_whence_it_is(name: str) -> None:
     preset = load_preset(name)
     assert preset.name == name
@@ -62,7 +64,7 @@ def test_preset_says_whence_it_is(name: str) -> None:
     assert f"({year.group()})" in preset.source if year else re.search(r"\b20\d\d\b", preset.source)
     # No recipe is published down to its last number.
     assert re.search(r"\bours\b", preset.known)
-    assert name == "volcanoes" or "https://" in preset.source
+    assert name in OURS or "https://" in preset.source
 
 
 def test_hash_tells_settings_apart() -> None:
@@ -84,6 +86,7 @@ def test_the_recipes_differ_where_their_papers_do() -> None:
     assert presets["zhu2024"].noise.sinusoids is not None
     assert [name for name, preset in presets.items() if preset.noise.ramp] == [
         "abdallah2024",
+        "demo",
         "fadhillah2022",
         "volcanoes",
     ]
@@ -118,6 +121,15 @@ def test_what_is_drawn_moves_the_ground(name: str) -> None:
         moved = SOURCES[acts[0].function].function(x, y, **parameters)
         assert bool(torch.isfinite(moved).all()), label
         assert bool(moved.flatten(1).any(1).all()), label
+
+
+@pytest.mark.parametrize("name", names())
+def test_planes_stay_below_the_surface(name: str) -> None:
+    preset = load_preset(name)
+    acts = [act for index in range(60) for act in plan_stack(preset, index, seed=0, size=128).acts]
+    planes = [act.parameters for act in acts if {"depth", "width", "dip"} <= set(act.parameters)]
+    for plane in planes:
+        assert plane["depth"] - plane["width"] / 2 * math.sin(math.radians(plane["dip"])) > -1e-6
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from ssl_insar import phase as ph
-from ssl_insar.geometry import WAVELENGTHS, displacement_to_phase, line_of_sight
-from ssl_insar.synth.events import KINDS, PEAK_LOS, draw_event
+from ssl_insar.geometry import WAVELENGTHS, displacement_to_phase
 from ssl_insar.synth.filtering import adaptive_filter
 from ssl_insar.synth.scene import aliased, compose
-from ssl_insar.synth.stratified import ground, pseudo_dem, stratified_delay
+from ssl_insar.synth.stratified import ground, stratified_delay
 
 C_BAND = WAVELENGTHS["C"]
 SIDE = 64
@@ -145,62 +144,12 @@ class TestFilter:
         torch.testing.assert_close(filtered[:, -5:], phase[:, -5:], atol=1e-5, rtol=0)
 
 
-class TestEvents:
-    @pytest.mark.parametrize("kind", KINDS)
-    def test_scaled_to_its_peak_and_reproducible(self, kind: str) -> None:
-        east, north = ground((120, 120), (200.0, 200.0))
-        east_, north_, up = line_of_sight(-10, 39)
-        for seed in range(6):
-            event = draw_event(np.random.default_rng(seed), kind, reach=4e3)
-            assert event == draw_event(np.random.default_rng(seed), kind, reach=4e3)
-            assert PEAK_LOS[0] <= event.peak_los <= PEAK_LOS[1]
-            field = event.line_of_sight(east, north, (east_, north_, up))
-            assert field.abs().max().item() == pytest.approx(event.peak_los)
-            assert field.isfinite().all()
-            # The source lies in the scene: most of it is still, and the edge moves less than the middle.
-            assert (field.abs() > event.peak_los / 2).double().mean() < 0.3
-            assert field[:3].abs().max() < event.peak_los
-
-    @pytest.mark.parametrize("kind", ["sill", "dyke", "earthquake"])
-    def test_planes_stay_below_the_surface(self, kind: str) -> None:
-        for seed in range(200):
-            event = draw_event(np.random.default_rng(seed), kind, reach=1e3, scale=0.5)
-            p = event.parameters
-            assert p["depth"] - p["width"] / 2 * math.sin(math.radians(p["dip"])) > 100
-
-    def test_unknown_kind(self) -> None:
-        with pytest.raises(ValueError, match="mogi"):
-            draw_event(np.random.default_rng(0), "volcano", reach=1e3)
-
-
 class TestStratified:
     def test_linear_in_height_and_relative_to_the_mean(self) -> None:
         height = torch.tensor([[0.0, 1000.0], [2000.0, 3000.0]])
         delay = stratified_delay(height, torch.tensor([2.0, -1.0]))
         torch.testing.assert_close(delay[0], torch.tensor([[-3.0, -1.0], [1.0, 3.0]]))
         torch.testing.assert_close(delay[1], -delay[0] / 2)
-
-    def test_terrain_has_its_relief_and_its_cone(self) -> None:
-        def seeded() -> torch.Generator:
-            return torch.Generator().manual_seed(2)
-
-        plain = pseudo_dem((90, 110), (100, 80), relief=700, generator=seeded())
-        assert plain.shape == (90, 110)
-        assert plain.min() == 0
-        assert plain.max().item() == pytest.approx(700, rel=1e-4)
-        centre = (1600.0, 1500.0)
-        cone = pseudo_dem(
-            (90, 110),
-            (100, 80),
-            relief=300,
-            edifice=2000,
-            edifice_radius=1500,
-            centre=centre,
-            generator=seeded(),
-        )
-        row, col = divmod(int(cone.argmax()), 110)
-        east, north = ground((90, 110), (100, 80))
-        assert math.hypot(east[row, col] - centre[0], north[row, col] - centre[1]) < 400
 
     def test_rows_run_from_north_to_south(self) -> None:
         east, north = ground((3, 5), (100, 50))

@@ -9,7 +9,6 @@ from made_spectra import correlation, growth_exponent, seeded, slope_of_spectrum
 from ssl_insar.synth.turbulence import (
     HANSSEN,
     PowerLaw,
-    log_uniform,
     power_law_fields,
     smooth_fields,
     standardise,
@@ -108,13 +107,6 @@ def test_a_spectrum_is_continuous_at_its_breaks() -> None:
 def test_impossible_laws_are_refused(exponents: tuple[float, ...], breaks: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="breaks"):
         PowerLaw(exponents, breaks)
-
-
-def test_log_uniform_is_uniform_in_the_logarithm() -> None:
-    drawn = log_uniform(0.2, 2.0, (20_000,), seeded())
-    assert drawn.min() >= 0.2
-    assert drawn.max() <= 2.0
-    assert float((drawn < 0.2 * 10**0.5).double().mean()) == pytest.approx(0.5, abs=0.02)
 
 
 def test_standardise_leaves_a_constant_at_zero() -> None:

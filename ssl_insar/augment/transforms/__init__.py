@@ -12,7 +12,7 @@ An image is a phasor: (H, W, 2) float32, real and imaginary part, or (H, W) comp
 
 from ssl_insar.augment.transforms.blanking import Blanks, Cutout, FrameEdge
 from ssl_insar.augment.transforms.donor import Donor
-from ssl_insar.augment.transforms.geometry import CropResize, Elastic, Flip, Rotate
+from ssl_insar.augment.transforms.geometry import CropResize, Elastic, Flip, Geometry, Rotate
 from ssl_insar.augment.transforms.phase import Decorrelation, Multilook, Rewrap, Swap
 from ssl_insar.augment.transforms.safety import PhaseSafe, check
 from ssl_insar.augment.transforms.screens import Ionosphere, Offset, Ramp, Stratified, Turbulence
@@ -27,6 +27,7 @@ __all__ = [
     "Elastic",
     "Flip",
     "FrameEdge",
+    "Geometry",
     "Ionosphere",
     "Multilook",
     "Offset",

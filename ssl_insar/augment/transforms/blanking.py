@@ -24,8 +24,8 @@ from ssl_insar.augment.transforms.effect import (
     Chance,
     Image,
     PhaseEffect,
+    Protecting,
     draw_of,
-    pad_square,
     to_field,
     to_image,
 )
@@ -42,14 +42,6 @@ class MaskedOut(cf.Section):
     )
 
 
-class Protecting(cf.Section):
-    """For effects that spare what is known to deform."""
-
-    protect: str | None = Field(
-        None, description="name of the mask, not 0 where the image deforms, of which not much is blanked"
-    )
-
-
 class BlankingEffect(PhaseEffect, A.DualTransform):
     """An effect that sets pixels to no data; boxes and points stay."""
 
@@ -63,7 +55,7 @@ class BlankingEffect(PhaseEffect, A.DualTransform):
             ValueError: see `PhaseEffect.mask_named`.
         """
         height, width = params["shape"][:2]
-        protect = self._protected(data, (height, width))
+        protect = self.protected(data, (height, width))
         field = torch.ones(1, 2, max(height, width), max(height, width))
         left = self.blank(field, draw_of(self.draw_key()), protect)
         return {"gone": (fd.validity(left)[0, 0, :height, :width] == 0).numpy()}
@@ -96,18 +88,8 @@ class BlankingEffect(PhaseEffect, A.DualTransform):
         """Leave points."""
         return keypoints
 
-    def _protected(self, data: dict[str, Any], size: tuple[int, int]) -> Tensor | None:
-        """Where there is deformation to lose, (1, 1, S, S)."""
-        deforms = self.mask_named("protect", data, size)
-        if deforms is None:
-            return None
-        known = torch.from_numpy(deforms.reshape(1, 1, *size, -1).any(-1)).float()
-        if "image" in data:  # what has no data cannot lose any
-            known = known * fd.validity(to_field(data["image"]))
-        return pad_square(known, 0.0)
 
-
-class CutoutArguments(MaskedOut, cf.CutoutConfig):
+class CutoutArguments(MaskedOut, Protecting, cf.CutoutConfig):
     """The section."""
 
 
@@ -117,9 +99,9 @@ class Cutout(BlankingEffect):
     arguments = CutoutArguments
 
     def blank(self, field: Tensor, draw: Draw, protect: Tensor | None) -> Tensor:
-        """Blank a box."""
-        left: Tensor = cutout.Cutout(self.config, field.shape[-1])(field, draw)
-        return left
+        """Blank a box, unless too much would be lost."""
+        effect = cutout.Cutout(self.config, field.shape[-1])
+        return field * cutout.kept(*effect.boxes(len(field), draw, protect))
 
 
 class SparingEffect(BlankingEffect):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from torch import Tensor
 
 from ssl_insar.augment import field as fd
@@ -32,6 +32,14 @@ class Chance(Section):
     """For effects that recipes have off by default: who names one here wants it."""
 
     p: Probability = 0.5
+
+
+class Protecting(Section):
+    """For effects that may take away what is known to deform."""
+
+    protect: str | None = Field(
+        None, description="name of the mask, not 0 where the image deforms, of which not much may be lost"
+    )
 
 
 class PhaseEffect(Reseeding, A.BasicTransform):
@@ -121,6 +129,27 @@ class PhaseEffect(Reseeding, A.BasicTransform):
         if mask is not None and mask.shape[:2] != tuple(size):
             raise ValueError(f"{here}: {name} is {mask.shape[:2]} px and the image {tuple(size)}")
         return mask
+
+    def protected(self, data: dict[str, Any], size: tuple[int, int]) -> Tensor | None:
+        """Where there is deformation to lose: what the mask that ``protect`` names marks, and has data.
+
+        Args:
+            data: targets of the call.
+            size: of the image, (H, W).
+
+        Returns:
+            (1, 1, S, S), the square that holds the image; None if nothing is to be protected.
+
+        Raises:
+            ValueError: see `mask_named`.
+        """
+        deforms = self.mask_named("protect", data, size)
+        if deforms is None:
+            return None
+        known = torch.from_numpy(deforms.reshape(1, 1, *size, -1).any(-1)).float()
+        if "image" in data:  # what has no data cannot lose any
+            known = known * fd.validity(to_field(data["image"]))
+        return pad_square(known, 0.0)
 
     def draw_key(self) -> int:
         """A key for `Draw`: what the effect draws follows from the state of `albumentations`."""

@@ -1,7 +1,9 @@
-"""Effects that move pixels: image, masks, boxes and points follow one sampling grid.
+"""Effects that move pixels: image, masks, boxes and points follow one map.
 
-Each interpolates once. The phasor and its validity are resampled together, and the result is a unit
-phasor; masks take the nearest pixel. What each imitates stands in `ssl_insar.augment.config`.
+`Flip` moves whole pixels and is exact. Each of the others interpolates once, so several of them in a row
+interpolate several times; `Geometry` composes all four in one sampling grid, as recipes do. The phasor and
+its validity are resampled together, and the result is a unit phasor; masks take the nearest pixel. What
+each imitates stands in `ssl_insar.augment.config`.
 """
 
 from __future__ import annotations
@@ -16,10 +18,19 @@ from scipy.spatial import cKDTree
 
 from ssl_insar.augment import config as cf
 from ssl_insar.augment.sampling import SamplingGrid, reduce, sample
-from ssl_insar.augment.transforms.effect import Always, Image, PhaseEffect, draw_of, to_field, to_image
+from ssl_insar.augment.transforms.effect import (
+    Always,
+    Image,
+    PhaseEffect,
+    Protecting,
+    draw_of,
+    to_field,
+    to_image,
+)
 from ssl_insar.augment.transforms.library import albumentations as A
 
 Targets = A.core.type_definitions.Targets
+_stock = A.augmentations.geometric.functional
 
 STILL = {
     "crop": cf.CropConfig(area=(1.0, 1.0), stretch=1.0),
@@ -37,16 +48,20 @@ class Filled(cf.Section):
 
 
 class GeometricEffect(PhaseEffect, A.DualTransform):
-    """An effect on where pixels lie; for square images."""
+    """An effect that resamples; for square images."""
 
     _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES, Targets.KEYPOINTS)
     part: ClassVar[str]
+
+    def sections(self) -> dict[str, cf.Section]:
+        """The sections of a recipe that the effect acts on."""
+        return {self.part: self.config}
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
         """The sampling grid, (S, S, 2), of all targets of a call.
 
         Raises:
-            ValueError: if the image is not square.
+            ValueError: if the image is not square; see `PhaseEffect.mask_named`.
         """
         height, width = params["shape"][:2]
         if height != width:
@@ -54,9 +69,10 @@ class GeometricEffect(PhaseEffect, A.DualTransform):
                 f"{type(self).__name__} needs square images, and this one is {height} x {width} px: "
                 "put albumentations.RandomCrop or PadIfNeeded before it"
             )
-        views = cf.ViewsConfig(**(STILL | {self.part: self.config}))
+        views = cf.ViewsConfig(**(STILL | self.sections()))
         size = getattr(self.config, "size", None) or height
-        grid = SamplingGrid(views, tile=height, size=size)(1, draw_of(self.draw_key()))[0]
+        deforms = self.protected(data, (height, width))
+        grid, _ = SamplingGrid(views, tile=height, size=size)(1, draw_of(self.draw_key()), deforms)
         return {"grid": grid[0].numpy()}
 
     @torch.no_grad()
@@ -126,28 +142,68 @@ class GeometricEffect(PhaseEffect, A.DualTransform):
         return out
 
 
-class CropArguments(Filled, Always, cf.CropConfig):
-    """The section, and the size of the view."""
+class Sized(cf.Section):
+    """For effects that change the size."""
 
     size: int | None = Field(None, gt=0, description="side of the view, px; else that of the image")
 
 
+class CropArguments(Filled, Protecting, Sized, Always, cf.CropConfig):
+    """The section, the size of the view, and what it must keep."""
+
+
 class CropResize(GeometricEffect):
-    """Crop and resize; multilooks where the view is less than half as fine as the image."""
+    """Crop and resize; multilooks where the view is less than half as fine as the image.
+
+    With ``protect="mask"`` a crop holds at least the share ``keep`` of what that mask marks.
+    """
 
     arguments = CropArguments
     part = "crop"
 
 
-class FlipArguments(Filled, Always, cf.FlipConfig):
+class FlipArguments(Always, cf.FlipConfig):
     """The section."""
 
 
-class Flip(GeometricEffect):
-    """Mirror images. Left-right is exactly physical: it toggles ascending and descending."""
+class Flip(PhaseEffect, A.DualTransform):
+    """Mirror images, exactly. Left-right is physical: it toggles ascending and descending."""
 
+    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES, Targets.KEYPOINTS)
     arguments = FlipArguments
-    part = "flip"
+
+    def get_params(self) -> dict[str, Any]:
+        """Which axes are mirrored, in all targets of a call."""
+        across, down = self.random_generator.random(2) < (self.config.left_right, self.config.up_down)
+        return {"across": bool(across), "down": bool(down)}
+
+    def apply(self, img: NDArray[Any], across: bool, down: bool, **params: Any) -> NDArray[Any]:
+        """Mirror an image or a mask, (H, W) or (H, W, C)."""
+        # torch takes no arrays whose steps are negative.
+        return np.ascontiguousarray(img[:: -1 if down else 1, :: -1 if across else 1])
+
+    def apply_to_mask(self, mask: NDArray[Any], **params: Any) -> NDArray[Any]:
+        """Mirror a mask."""
+        return self.apply(mask, **params)
+
+    def apply_to_bboxes(
+        self, bboxes: NDArray[np.float32], across: bool, down: bool, **params: Any
+    ) -> NDArray[np.float32]:
+        """Mirror boxes, given as share of the sides."""
+        bboxes = _stock.bboxes_hflip(bboxes) if across else bboxes
+        return _stock.bboxes_vflip(bboxes) if down else bboxes
+
+    def apply_to_keypoints(
+        self,
+        keypoints: NDArray[np.float32],
+        across: bool,
+        down: bool,
+        shape: tuple[int, ...],
+        **params: Any,
+    ) -> NDArray[np.float32]:
+        """Mirror points and their angles."""
+        keypoints = _stock.keypoints_hflip(keypoints, shape[1]) if across else keypoints
+        return _stock.keypoints_vflip(keypoints, shape[0]) if down else keypoints
 
 
 class RotateArguments(Filled, cf.RotateConfig):
@@ -170,3 +226,25 @@ class Elastic(GeometricEffect):
 
     arguments = ElasticArguments
     part = "elastic"
+
+
+class GeometryArguments(Filled, Protecting, Sized, Always):
+    """The four sections, each with its own ``p``, the size of the view, and what it must keep."""
+
+    crop: cf.CropConfig = cf.CropConfig()
+    flip: cf.FlipConfig = cf.FlipConfig()
+    rotate: cf.RotateConfig = cf.RotateConfig()
+    elastic: cf.ElasticConfig = cf.ElasticConfig()
+
+
+class Geometry(GeometricEffect):
+    """Crop, flip, rotation and elastic displacement in one interpolation, as in a recipe.
+
+    Sections are given as mappings: ``T.Geometry(crop={"area": (0.6, 1)}, rotate={"p": 0}, size=96)``.
+    """
+
+    arguments = GeometryArguments
+
+    def sections(self) -> dict[str, cf.Section]:
+        """All four."""
+        return {name: getattr(self.config, name) for name in STILL}
