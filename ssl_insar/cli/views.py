@@ -34,11 +34,13 @@ def command(
     from ssl_insar.archive import Archive
     from ssl_insar.errors import UserError
     from ssl_insar.maps.picture_book import save_picture_book
-    from ssl_insar.pretrain.bank import donor_bank
+    from ssl_insar.pretrain.bank import NoDonor, donor_bank
     from ssl_insar.pretrain.recipe import load
 
     if len(tiles) > _COLUMNS:
         raise UserError(f"--tile: {len(tiles)} tiles; give up to {_COLUMNS}")
+    if out.suffix.lower() != ".png":
+        raise UserError(f"{out}: the pictures are drawn as a PNG; give --out a name that ends in .png")
     settings = load(recipe, overrides)
     opened = Archive.open(archive)
     if tiles:
@@ -52,8 +54,11 @@ def command(
     size = settings.model.size
     try:
         bank = donor_bank(opened, size, settings.views.donor, seed)
-    except UserError as error:
-        click.echo(f"note: {error}")
+    except NoDonor:
+        click.echo(
+            f"note: {archive}: no tile is quiet and coherent enough to be a donor of atmosphere "
+            "(views.donor): the row of the effect donor is left out"
+        )
         bank = None
     off = save_picture_book(opened, rows, settings.views, size, out, bank=bank, seed=seed)
     click.echo(f"wrote {out}" + (f"; off in the recipe: {', '.join(off)}" if off else ""))

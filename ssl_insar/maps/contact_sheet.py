@@ -12,22 +12,24 @@ from numpy.typing import NDArray
 from ssl_insar.atomic import replacing
 from ssl_insar.maps.phase_image import colour_bar, phase_rgb
 
-_COLUMNS = 4
 _CELL = 2.6
 """Inches a picture."""
 
 
-def save_sheet(fields: Sequence[NDArray[np.complex64]], titles: Sequence[str], path: Path) -> None:
+def save_sheet(
+    fields: Sequence[NDArray[np.complex64]], titles: Sequence[str], path: Path, columns: int = 4
+) -> None:
     """Draw phasor fields side by side into a PNG.
 
     Args:
         fields: (H, W) phasors, of any sizes.
         titles: what to write above each.
         path: PNG to write.
+        columns: pictures side by side; fewer if there are not as many.
     """
     from matplotlib.figure import Figure
 
-    across = min(len(fields), _COLUMNS)
+    across = min(len(fields), columns)
     down = math.ceil(len(fields) / across)
     width = max(across * _CELL, 4.2)  # the colour bar needs that
     figure = Figure(figsize=(width, down * _CELL * 1.12 + 0.6), dpi=130, layout="constrained")

@@ -31,6 +31,9 @@ def save_picture_book(
 ) -> list[str]:
     """Draw tiles before and after each effect, a row of pictures an effect, into a PNG.
 
+    Titles tell which effects are off in the recipe, and which are drawn without the guard that would keep
+    them from tiles that they would alias.
+
     Args:
         archive: the tiles.
         rows: which of them, one a column.
@@ -69,12 +72,16 @@ def save_picture_book(
             continue
         section = getattr(config, name)
         here = getattr(section, "p", 1.0) > 0
-        fields += pictures(alone(config, name))
-        titles += [name.replace("_", " ") + ("" if here else " (off)")] * len(rows)
+        drawn = alone(config, name)
+        fields += pictures(drawn)
+        notes = [] if here else ["off"]
+        if getattr(getattr(drawn, name), "aliased", None) != getattr(section, "aliased", None):
+            notes.append("guard against aliasing off")
+        titles += [name.replace("_", " ") + (f" ({'; '.join(notes)})" if notes else "")] * len(rows)
         if not here:
             off.append(name)
     for step in range(2):
         fields += pictures(config, step)
         titles += [f"all together, {'first' if step == 0 else 'second'} time"] * len(rows)
-    save_sheet(fields, titles, path)
+    save_sheet(fields, titles, path, columns=len(rows))
     return off

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +17,10 @@ MOST = 256
 """Donors kept; at 96 px they take 19 MB."""
 
 
+class NoDonor(UserError):
+    """An archive without a tile that may be a donor."""
+
+
 def donor_bank(archive: Archive, size: int, config: DonorConfig, seed: int) -> Tensor:
     """Choose donors.
 
@@ -31,11 +34,9 @@ def donor_bank(archive: Archive, size: int, config: DonorConfig, seed: int) -> T
         (K, 2, S, S) unit phasors, 0 = no data.
 
     Raises:
-        UserError: no tile is known, or presumed, to be quiet, and coherent enough.
+        NoDonor: no tile is known, or presumed, to be quiet, and coherent enough.
     """
-    rows = quiet_tiles(archive, config.quiet)
-    if len(rows) > MOST:
-        rows = np.sort(np.random.default_rng([seed, 5]).choice(rows, MOST, replace=False))
+    rows = quiet_tiles(archive, config.quiet, MOST, (seed, 5))
     bank = torch.empty(0, 2, size, size)
     if len(rows):
         counts, bits = archive.phases(rows), archive.valid_bits(rows)
@@ -48,7 +49,7 @@ def donor_bank(archive: Archive, size: int, config: DonorConfig, seed: int) -> T
             if config.quiet == "labelled"
             else "flat enough to be presumed quiet"
         )
-        raise UserError(
+        raise NoDonor(
             f"{archive.path}: no donor of atmosphere, a coherent tile that is {how}; or --set views.donor.p=0"
         )
     return bank

@@ -29,15 +29,39 @@ _PADDED = 64
 _CHUNK = 256
 
 
-def quiet_tiles(archive: Archive, how: Quiet) -> NDArray[np.intp]:
-    """Positions of the coherent tiles that are known or presumed to be quiet."""
+def quiet_tiles(
+    archive: Archive, how: Quiet, limit: int | None = None, seed: int | tuple[int, ...] = 0
+) -> NDArray[np.intp]:
+    """Find the coherent tiles that are known or presumed to be quiet.
+
+    Args:
+        archive: the tiles.
+        how: whether labels or looks tell.
+        limit: most tiles wanted; None: all. Phase is read in random order, and only until as many are found.
+        seed: of that order.
+
+    Returns:
+        positions, (K,), ascending.
+    """
     coherent = (archive.catalogue["coherent_fraction"] >= COHERENT).to_numpy(bool)
-    if how == "labelled":
-        return np.flatnonzero(coherent & _labelled(archive))
-    rows = np.flatnonzero(coherent)
-    chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
-    flat = [flatness(_fields(archive, chunk)).numpy() >= FLAT for chunk in chunks]
-    return rows[np.concatenate(flat)] if flat else rows
+    labelled = how == "labelled"
+    rows = np.flatnonzero(coherent & _labelled(archive) if labelled else coherent)
+    if limit is not None:
+        rows = np.random.default_rng(seed).permutation(rows)
+    found = rows if labelled else _flat(archive, rows, limit)
+    return np.sort(found[:limit])
+
+
+def _flat(archive: Archive, rows: NDArray[np.intp], limit: int | None) -> NDArray[np.intp]:
+    """Those of some tiles that are flat, in their order; no more are read once there are ``limit``."""
+    found, count = [rows[:0]], 0
+    for start in range(0, len(rows), _CHUNK):
+        if limit is not None and count >= limit:
+            break
+        chunk = rows[start : start + _CHUNK]
+        found.append(chunk[flatness(_fields(archive, chunk)).numpy() >= FLAT])
+        count += len(found[-1])
+    return np.concatenate(found)
 
 
 def flatness(field: Tensor) -> Tensor:

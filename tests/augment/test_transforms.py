@@ -24,7 +24,7 @@ from ssl_insar.augment.transforms.effect import PhaseEffect, draw_of
 
 UNWRAPPED = {"RealFactor", "Wrap"}
 EFFECTS = sorted(set(T.__all__) - UNWRAPPED - {"PhaseSafe", "check"})
-MOVE_PIXELS = ["CropResize", "Elastic", "Flip", "Rotate"]
+MOVE_PIXELS = ["CropResize", "Elastic", "Flip", "Geometry", "Rotate"]
 BLANK = ["Blanks", "Cutout", "FrameEdge"]
 STAY = [name for name in EFFECTS if name not in MOVE_PIXELS]
 
@@ -71,7 +71,9 @@ def test_every_section_of_the_recipe_has_a_transform_with_its_arguments(archive_
         more = {"archive": archive_path} if name == "donor" else {}
         assert effect(**section().model_dump(), **more).p == getattr(section(), "p", 1.0)
         assert effect(**more).p > 0, "who names an effect wants it"
-    assert offered == {*EFFECTS, "RealFactor"}
+    assert offered == {*EFFECTS, "RealFactor"} - {"Geometry"}
+    geometry = T.Geometry.arguments.model_fields
+    assert all(geometry[name].annotation is sections[name] for name in ("crop", "flip", "rotate", "elastic"))
 
 
 @pytest.mark.parametrize("name", EFFECTS)
@@ -153,7 +155,9 @@ def test_a_compose_is_saved_and_loaded(tmp_path: Path, image: np.ndarray) -> Non
 def test_other_arguments_survive_too() -> None:
     for effect in (
         T.Elastic(pixels=3, fill_mask=255, p=0.2),
-        T.CropResize(size=32),
+        T.CropResize(size=32, protect="mask"),
+        T.Geometry(crop={"area": (0.5, 0.6)}, rotate={"p": 0}, size=32, protect="mask", p=0.2),
+        T.Cutout(protect="mask"),
         T.Turbulence(spacing=20),
         T.Stratified(height="dem", relief=(1, 2)),
         T.Ionosphere(wavelength=0.236),

@@ -60,7 +60,7 @@ def test_each_kind_of_blank_can_be_had_alone(kind: str) -> None:
     assert np.ptp(areas) < 0.2
 
 
-@pytest.mark.parametrize("name", ["Blanks", "FrameEdge"])
+@pytest.mark.parametrize("name", BLANK)
 def test_what_deforms_is_spared(name: str) -> None:
     mask = np.zeros((64, 64), np.uint8)
     mask[:, ::2] = 1
@@ -73,6 +73,18 @@ def test_what_deforms_is_spared(name: str) -> None:
     blind = IMAGE.copy()
     blind[:, ::2] = 0
     assert any((held(image=blind, mask=mask)["image"] != blind).any() for _ in range(5))
+
+
+def test_a_cut_out_loses_no_more_of_what_deforms_than_told() -> None:
+    mask = np.ones((64, 64), np.uint8)
+    none = A.Compose([T.Cutout(p=1.0, deformation=0.0, protect="mask")], seed=0)
+    some = A.Compose([T.Cutout(p=1.0, area=(0.05, 0.25), deformation=0.15, protect="mask")], seed=0)
+    lost = []
+    for _ in range(30):
+        np.testing.assert_array_equal(none(image=IMAGE, mask=mask)["image"], IMAGE)
+        lost.append((some(image=IMAGE, mask=mask)["image"] == 0).mean())
+    assert 0 < max(lost) <= 0.15
+    assert min(lost) == 0, "those that would lose more have no box"
 
 
 def test_a_mask_to_spare_must_move_with_the_image_and_be_there() -> None:

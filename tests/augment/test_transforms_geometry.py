@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import albumentations as A
@@ -12,7 +13,8 @@ from made import fringes
 from ssl_insar import phase as ph
 from ssl_insar.augment import transforms as T
 
-MOVE_PIXELS = ["CropResize", "Elastic", "Flip", "Rotate"]
+RESAMPLE = ["CropResize", "Elastic", "Geometry", "Rotate"]
+MOVE_PIXELS = [*RESAMPLE, "Flip"]
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +28,108 @@ def pairs(z: np.ndarray) -> np.ndarray:
 
 def acting(name: str, **kwargs: Any) -> Any:
     if name == "Flip":
+        kwargs.pop("fill_mask", None)  # every pixel of a flip is in the image
         kwargs = {"left_right": 1.0, "up_down": 1.0} | kwargs
     return getattr(T, name)(p=1.0, **kwargs)
 
 
-def test_flip_is_the_stock_flip_on_image_and_mask(image: np.ndarray) -> None:
-    mask = np.random.default_rng(1).integers(0, 5, (64, 64, 3)).astype(np.int16)
-    ours = T.Flip(left_right=1.0, up_down=0.0)(image=pairs(image), mask=mask)
-    stock = A.HorizontalFlip(p=1.0)(image=pairs(image), mask=mask)
-    np.testing.assert_allclose(ours["image"], stock["image"], atol=1e-3)
-    np.testing.assert_array_equal(ours["mask"], stock["mask"])
+@pytest.mark.parametrize(
+    ("across", "down", "stock"), [(1, 0, A.HorizontalFlip), (0, 1, A.VerticalFlip), (0, 0, A.NoOp)]
+)
+def test_flip_is_the_stock_flip_to_the_bit(
+    across: int, down: int, stock: type[A.BasicTransform], image: np.ndarray
+) -> None:
+    kinds: dict[str, Any] = {
+        "bbox_params": A.BboxParams("pascal_voc", label_fields=["labels"]),
+        "keypoint_params": A.KeypointParams("xyas"),
+    }
+    # Oblong, and with a coherence in the length.
+    given: dict[str, Any] = {
+        "image": 0.7 * pairs(image)[:40],
+        "mask": np.random.default_rng(1).integers(0, 5, (40, 64, 3)).astype(np.int16),
+        "bboxes": [[3, 5, 30, 39]],
+        "labels": ["a"],
+        "keypoints": [[3, 5, 20, 2]],
+    }
+    ours = A.Compose([T.Flip(left_right=across, up_down=down)], **kinds)(**given)
+    expected = A.Compose([stock(p=1.0)], **kinds)(**given)
+    for name, target in expected.items():
+        np.testing.assert_array_equal(ours[name], target)
     assert ours["mask"].dtype == np.int16
+
+
+def test_flips_are_as_frequent_as_told_and_twice_is_never(image: np.ndarray) -> None:
+    compose = A.Compose([T.Flip(left_right=0.7, up_down=0.2)], seed=0)
+    corners = np.arange(64 * 64).reshape(64, 64)
+    first = [compose(image=image, mask=corners)["mask"][0, 0] for _ in range(400)]
+    assert np.mean([value in (63, 4095) for value in first]) == pytest.approx(0.7, abs=0.08)
+    assert np.mean([value >= 4032 for value in first]) == pytest.approx(0.2, abs=0.07)
+    both = acting("Flip")
+    np.testing.assert_array_equal(both(image=both(image=image)["image"])["image"], image)
+
+
+def test_geometry_is_its_one_part_if_the_others_are_off(image: np.ndarray) -> None:
+    mask = np.arange(64 * 64).reshape(64, 64)
+    off: dict[str, Any] = {
+        "crop": {"area": (1, 1), "stretch": 1},
+        "flip": {"left_right": 0, "up_down": 0},
+        "rotate": {"p": 0},
+        "elastic": {"p": 0},
+    }
+    one: dict[str, Any] = {"crop": {"area": (0.5, 0.6)}, "rotate": {"p": 1}, "elastic": {"p": 1}}
+    alone = {"crop": T.CropResize, "rotate": T.Rotate, "elastic": T.Elastic}
+    for name, arguments in one.items():
+        together = T.Geometry(**(off | {name: arguments}))
+        apart = alone[name](**arguments)
+        for effect in (together, apart):
+            effect.set_random_state(np.random.default_rng(5), random.Random(5))
+        first, second = together(image=image, mask=mask), apart(image=image, mask=mask)
+        assert not np.array_equal(first["mask"], mask)
+        np.testing.assert_array_equal(first["image"], second["image"])
+        np.testing.assert_array_equal(first["mask"], second["mask"])
+    still = T.Geometry(**off)(image=image, mask=mask)
+    np.testing.assert_array_equal(still["mask"], mask)
+    np.testing.assert_allclose(still["image"], image, atol=1e-3)
+
+
+def test_geometry_blurs_less_than_four_in_a_row() -> None:
+    """Phase noise is white: what interpolation takes of the difference of neighbours tells how often."""
+    noise = np.random.default_rng(0).normal(0, 0.4, (96, 96))
+    image = np.exp(1j * noise).astype(np.complex64)
+
+    def roughness(transforms: list[A.BasicTransform]) -> float:
+        compose = T.PhaseSafe(transforms, seed=0)
+        views = [compose(image=image)["image"][24:72, 24:72] for _ in range(8)]
+        return float(np.mean([np.abs(np.diff(np.angle(view), axis=1)).mean() for view in views]))
+
+    row = [T.CropResize(area=(0.95, 1.0)), T.Flip(), T.Rotate(p=1.0), T.Elastic(p=1.0)]
+    one = [T.Geometry(crop={"area": (0.95, 1.0)}, rotate={"p": 1}, elastic={"p": 1})]
+    assert roughness(one) > 1.3 * roughness(row)
+
+
+@pytest.mark.parametrize("name", ["CropResize", "Geometry"])
+def test_crops_keep_what_deforms(name: str, image: np.ndarray) -> None:
+    mask = np.zeros((64, 64), np.uint8)
+    mask[2:14, 2:14] = 1
+    crop = {"area": (0.3, 0.3), "keep": 0.9}
+
+    def held(**kwargs: Any) -> list[float]:
+        """Share of the deformation in each of the views, as marks that are still to be found."""
+        arguments = crop if name == "CropResize" else {"crop": crop, "rotate": {"p": 0}, "elastic": {"p": 0}}
+        compose = A.Compose(
+            [getattr(T, name)(**arguments, **kwargs)], additional_targets={"marks": "mask"}, seed=0
+        )
+        marks = np.where(mask, np.arange(64 * 64).reshape(64, 64) + 1, 0)
+        seen = [compose(image=image, mask=mask, marks=marks)["marks"] for _ in range(20)]
+        return [len(np.unique(view[view > 0])) / mask.sum() for view in seen]
+
+    assert min(held()) < 0.3
+    assert min(held(protect="mask")) > 0.8
+
+
+def test_what_a_crop_keeps_must_be_given(image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r'CropResize\(protect="mask"\): give mask= in each call'):
+        T.CropResize(protect="mask")(image=image)
 
 
 @pytest.mark.parametrize("name", MOVE_PIXELS)

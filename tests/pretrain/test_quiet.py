@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 from made_presets import lively
+from numpy.typing import NDArray
 
 from ssl_insar.archive import Archive
 from ssl_insar.augment import field as fd
-from ssl_insar.pretrain.quiet import flatness, quiet_tiles
+from ssl_insar.pretrain import quiet as module
+from ssl_insar.pretrain.quiet import Quiet, flatness, quiet_tiles
 from ssl_insar.synth.archive import simulate_archive
 
 
@@ -44,3 +46,33 @@ def test_presumed_quiet_tiles_read_no_label_and_hardly_deform(
     assert len(rows) > 5
     assert labels[rows].mean() < 0.5 * labels.mean()
     assert np.array_equal(quiet_tiles(simulated, "labelled"), np.array([], int))
+
+
+@pytest.mark.parametrize("how", ["labelled", "presumed"])
+def test_a_limit_gives_some_of_them_by_the_seed(simulated: Archive, how: Quiet) -> None:
+    every = quiet_tiles(simulated, how)
+    some = quiet_tiles(simulated, how, limit=4, seed=1)
+    assert len(some) == 4 < len(every)
+    assert set(some) < set(every)
+    assert (np.diff(some) > 0).all()
+    np.testing.assert_array_equal(quiet_tiles(simulated, how, limit=4, seed=1), some)
+    others = [quiet_tiles(simulated, how, limit=4, seed=seed) for seed in range(2, 6)]
+    assert any(not np.array_equal(other, some) for other in others)
+    np.testing.assert_array_equal(quiet_tiles(simulated, how, limit=1000), every)
+
+
+def test_no_more_is_read_than_the_limit_needs(simulated: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    phases = simulated.phases
+
+    def counted(rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        read.append(len(rows))
+        return phases(rows)
+
+    monkeypatch.setattr(simulated, "phases", counted)
+    monkeypatch.setattr(module, "_CHUNK", 8)
+    quiet_tiles(simulated, "presumed")
+    everything = sum(read)
+    read.clear()
+    assert len(quiet_tiles(simulated, "presumed", limit=2)) == 2
+    assert 0 < sum(read) < everything
