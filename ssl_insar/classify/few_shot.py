@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ssl_insar.archive.groups import NotEvaluableError, groups_holding
+from ssl_insar.classify.frozen import FrozenClassifier
 from ssl_insar.classify.linear_probe import FALLBACK_C, LinearProbe
 from ssl_insar.classify.metrics import Interval, auroc, percentile_interval
 
@@ -46,6 +47,7 @@ def few_shot(
     shots: Sequence[int] = (5, 10),
     draws: int = 20,
     seed: int = 0,
+    make: Callable[[], FrozenClassifier] | None = None,
 ) -> dict[int, Interval]:
     """AUROC at unseen volcanoes of a probe fitted from n labels a class.
 
@@ -61,6 +63,7 @@ def few_shot(
         shots: labels a class.
         draws: number of draws.
         seed: of the draws.
+        make: gives another classifier that is not fitted yet; None: the probe.
 
     Returns:
         shots -> mean and 2.5 to 97.5 % percentiles over draws. Draws whose support half holds too
@@ -69,7 +72,7 @@ def few_shot(
     Raises:
         NotEvaluableError: a class occurs in one group only.
     """
-    results = few_shot_draws(features, y, groups, shots, draws, seed)
+    results = few_shot_draws(features, y, groups, shots, draws, seed, make)
     return {count: percentile_interval(values) for count, values in results.items()}
 
 
@@ -80,6 +83,7 @@ def few_shot_draws(
     shots: Sequence[int] = (5, 10),
     draws: int = 20,
     seed: int = 0,
+    make: Callable[[], FrozenClassifier] | None = None,
 ) -> dict[int, NDArray[np.float64]]:
     """AUROC of each draw of `few_shot`, whose arguments these are.
 
@@ -94,7 +98,7 @@ def few_shot_draws(
         for count in shots:
             rows = draw.shots(count)
             if rows is not None:
-                results[count][i] = _score(matrix, labels, rows, draw)
+                results[count][i] = _score(matrix, labels, np.asarray(groups), rows, draw, make)
     return results
 
 
@@ -128,11 +132,22 @@ def fit_shots(
     return LinearProbe(c=FALLBACK_C).fit(features[rows], labels[rows], population=population)
 
 
-def _score(matrix: NDArray[Any], labels: NDArray[Any], rows: NDArray[np.intp], draw: Draw) -> float:
-    probe = fit_shots(matrix, labels, rows, matrix[draw.support])
-    codes = np.searchsorted(probe.classes_, labels[draw.query])
-    scores = probe.scores(matrix[draw.query])
-    return auroc(codes, scores)
+def _score(
+    matrix: NDArray[Any],
+    labels: NDArray[Any],
+    names: NDArray[Any],
+    rows: NDArray[np.intp],
+    draw: Draw,
+    make: Callable[[], FrozenClassifier] | None,
+) -> float:
+    around = matrix[draw.support]
+    model: FrozenClassifier = (
+        fit_shots(matrix, labels, rows, around)
+        if make is None
+        else make().fit(matrix[rows], labels[rows], names[rows], around)
+    )
+    codes = np.searchsorted(model.classes_, labels[draw.query])
+    return auroc(codes, model.scores(matrix[draw.query]))
 
 
 def _draw(labels: NDArray[Any], names: NDArray[Any], most: int, rng: np.random.Generator) -> Draw:

@@ -62,6 +62,35 @@ def auroc(y: ArrayLike, score: ArrayLike) -> float:
     return _macro(y, score, roc_auc_score)
 
 
+def expected_calibration_error(y: ArrayLike, probability: ArrayLike, bins: int = 15) -> float:
+    """Mean distance between the probability told and the frequency found, over bins of equal width.
+
+    Naeini, Cooper & Hauskrecht 2015, "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
+    section 3; for several classes Guo et al. 2017, section 2: the probability of the likeliest class
+    against how often it is true. Two classes are measured by the probability of class 1: with the
+    likeliest class, a rare positive would hide behind the many certain negatives.
+
+    Args:
+        y: (n,) class codes 0..K-1.
+        probability: (n,) of class 1, or (n, K); (n, 2) counts as the first.
+        bins: number of bins.
+
+    Returns:
+        0 (calibrated) to 1; NaN for no tiles. It is biased upward where bins hold few tiles.
+    """
+    codes, values = np.asarray(y), np.asarray(probability, np.float64)
+    if len(codes) != len(values):
+        raise ValueError(f"{len(codes)} labels for {len(values)} probabilities")
+    if not len(codes):
+        return float("nan")
+    if values.ndim == 2 and values.shape[1] == 2:
+        values = values[:, 1]
+    told, true = (values, codes == 1) if values.ndim == 1 else (values.max(1), values.argmax(1) == codes)
+    place = np.minimum((told * bins).astype(int), bins - 1)
+    gap = np.bincount(place, weights=told - true, minlength=bins)
+    return float(np.abs(gap).sum() / len(codes))
+
+
 def cluster_bootstrap(
     y: ArrayLike,
     score: ArrayLike,

@@ -37,6 +37,8 @@ class Batches(Sampler[list[int]]):
             apart. None: any may meet.
         events: partners of tiles; with them, a batch is followed by partners of its first tiles.
         partners: share of the tiles that get one, as far as they have any.
+        dealt: (N,) bool of all tiles of the archive; those of a batch that are True are dealt out to the
+            processes evenly, to one more or less. None: tiles are dealt out as they come.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Batches(Sampler[list[int]]):
         keys: NDArray[np.int64] | None = None,
         events: Events | None = None,
         partners: float = 0.0,
+        dealt: NDArray[np.bool_] | None = None,
     ) -> None:
         self.tiles = tiles
         self.batch_size = batch_size
@@ -62,6 +65,7 @@ class Batches(Sampler[list[int]]):
         self.keys = keys
         self.events = events
         self.partners = partners
+        self.dealt = dealt if world > 1 else None
         self.per_epoch = len(tiles) // batch_size
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -74,6 +78,8 @@ class Batches(Sampler[list[int]]):
                 order = shuffled if self.keys is None else arrange(shuffled, self.keys, self.batch_size)
                 arranged = epoch
             whole = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            if self.dealt is not None:
+                whole = whole[np.argsort(~self.dealt[whole], kind="stable")]
             yield self._with_partners(whole[self.rank :: self.world], step)
 
     def __len__(self) -> int:

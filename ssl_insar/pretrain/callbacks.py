@@ -21,10 +21,15 @@ from ssl_insar.pretrain.health import COLLAPSED, collapse, cure
 from ssl_insar.pretrain.logs import CsvLog, write_guide
 from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.monitor import Monitor
+from ssl_insar.pretrain.processes import ALONE, Processes
 from ssl_insar.progress import bar
 
 LOSS_COLUMNS = ["step", "epoch", "loss", "lr", "images_per_s", "seconds"]
 """First columns of ``loss.csv``; what else the module tells of a step follows."""
+_GO, _SAVE, _STOP = range(3)
+"""What a process wishes after a step; the largest wish of all is done by all."""
+_BOUNCE = 1.0
+"""Seconds within which two signals are one: a launcher passes on what the terminal has sent as well."""
 PATIENCE = 50
 """Steps for which the objective's projections may have collapsed."""
 
@@ -35,9 +40,20 @@ class Progress(pl.Callback):
     What the module tells besides the loss has columns of its own, which join the file when they are
     first heard of: a head may have nothing to say in a batch without sources. See `CsvLog` for a run
     that is resumed with other columns.
+
+    If several processes share the run, what is told is the mean over them; the first one writes it down.
     """
 
-    def __init__(self, folder: Path, total: int, start: int, images: int, shown: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        total: int,
+        start: int,
+        images: int,
+        shown: bool,
+        processes: Processes = ALONE,
+    ) -> None:
+        self.processes = processes
         self.folder = folder
         self.total = total
         self.start = start
@@ -65,8 +81,10 @@ class Progress(pl.Callback):
     ) -> None:
         """Write a row; stop with an explanation if the loss is no number."""
         assert isinstance(module, Pretraining)
-        loss = float(outputs["loss"])
-        told = {name: float(value) for name, value in module.told.items()}
+        loss, *values = self.processes.mean([float(outputs["loss"]), *map(float, module.told.values())])
+        told = dict(zip(module.told, values, strict=True))
+        # The same for all, so that what is concluded from it is concluded by all.
+        module.told = {**told}
         step = trainer.global_step - 1
         if not math.isfinite(loss):
             parts = [name for name, value in told.items() if not math.isfinite(value)]
@@ -106,30 +124,38 @@ class Progress(pl.Callback):
 class Checkpoints(pl.Callback):
     """Saves ``last.ckpt`` every few minutes and at the end; Ctrl-C finishes the step, saves, stops.
 
+    So does SIGTERM, by which SLURM and torchrun end a run. A signal to one of several processes stops all;
+    when it is time to save, says the clock of the first.
+
     Attributes:
-        interrupted: whether Ctrl-C was pressed.
+        interrupted: whether the run was stopped so.
     """
 
-    def __init__(self, path: Path, every_minutes: float, total: int) -> None:
+    def __init__(self, path: Path, every_minutes: float, total: int, processes: Processes = ALONE) -> None:
+        self.processes = processes
         self.path = path
         self.every = 60.0 * every_minutes
         self.total = total
         self.interrupted = False
         self._saved = 0.0
-        self._former: Any = None
+        self._signalled = -math.inf
+        self._former: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Take over Ctrl-C."""
         self._saved = time.monotonic()
         if threading.current_thread() is threading.main_thread():
-            self._former = signal.signal(signal.SIGINT, self._interrupt)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._former[number] = signal.signal(number, self._interrupt)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save when it is time to. Always here, so that every checkpoint stands between two steps."""
-        due = time.monotonic() - self._saved >= self.every
-        if due or self.interrupted or trainer.global_step >= self.total:
+        due = self.processes.first and time.monotonic() - self._saved >= self.every
+        wish = self.processes.most(_STOP if math.isfinite(self._signalled) else _SAVE if due else _GO)
+        self.interrupted = wish == _STOP
+        if wish != _GO or trainer.global_step >= self.total:
             # Lightning writes aside and renames.
             trainer.save_checkpoint(self.path)
             self._saved = time.monotonic()
@@ -138,24 +164,29 @@ class Checkpoints(pl.Callback):
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         """Give Ctrl-C back."""
-        if self._former is not None:
-            signal.signal(signal.SIGINT, self._former)
-            self._former = None
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._former = {}
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self.interrupted:  # pressed twice: at once
+        before, self._signalled = self._signalled, time.monotonic()
+        if self._signalled - before > _BOUNCE and math.isfinite(before):  # pressed twice: at once
             raise KeyboardInterrupt
-        self.interrupted = True
-        tqdm.write("stopping after this step (Ctrl-C again: at once, back to the last checkpoint)")
+        if self.processes.first and not math.isfinite(before):
+            tqdm.write("stopping after this step (Ctrl-C again: at once, back to the last checkpoint)")
 
 
 class Watch(pl.Callback):
     """Looks before training, every few epochs and after the last step; stops a run that has collapsed.
 
-    Looks take nothing from the training's random numbers and leave its state alone.
+    Looks take nothing from the training's random numbers and leave its state alone. If several processes
+    share the run, the first one looks and the others wait.
     """
 
-    def __init__(self, monitor: Monitor, every_epochs: int, total: int, start: int) -> None:
+    def __init__(
+        self, monitor: Monitor, every_epochs: int, total: int, start: int, processes: Processes = ALONE
+    ) -> None:
+        self.processes = processes
         self.monitor = monitor
         self.every = every_epochs
         self.total = total
@@ -176,7 +207,7 @@ class Watch(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """The state before the first step; a resumed run has it already."""
-        if trainer.is_global_zero and trainer.global_step == self.start == 0:
+        if trainer.global_step == self.start == 0:
             self._look(trainer, module, 0, batch)
 
     def on_train_batch_end(
@@ -184,8 +215,6 @@ class Watch(pl.Callback):
     ) -> None:
         """Look at epoch ends that are due, and after the last step."""
         assert isinstance(module, Pretraining)
-        if not trainer.is_global_zero:
-            return
         step = trainer.global_step
         self._check_spread(module, step)
         epoch, rest = divmod(step, module.steps_per_epoch)
@@ -224,6 +253,15 @@ class Watch(pl.Callback):
             UserError: the features collapsed.
         """
         assert isinstance(module, Pretraining)
+        monitor = self.monitor
+        shown = None
+        if self._due(monitor.config.pictures_every, step, step / module.steps_per_epoch):
+            # The step whose batch this is: the one just done, or, before training, the first.
+            shown = pictures.pairs_shown(module, batch, max(step - 1, 0), monitor.archive.catalogue)
+        self.processes.by_first(lambda: self._measure(trainer, module, step, shown))
+
+    def _measure(self, trainer: pl.Trainer, module: Pretraining, step: int, shown: Any) -> None:
+        """What one process does for all; ``shown``: pairs to draw, None for no pictures."""
         monitor, folder = self.monitor, self.monitor.folder
         epoch = step / module.steps_per_epoch
         training = module.training
@@ -233,11 +271,10 @@ class Watch(pl.Callback):
         if trainer.logger:
             numbers = {name: value for name, value in look.row.items() if isinstance(value, float)}
             trainer.logger.log_metrics(numbers, step)
-        if self._due(monitor.config.pictures_every, step, epoch):
-            number, catalogue = round(epoch), monitor.archive.catalogue
+        if shown is not None:
+            number = round(epoch)
             paths = {
-                # The step whose batch this is: the one just done, or, before training, the first.
-                "views": pictures.save_views(module, batch, max(step - 1, 0), catalogue, folder, number),
+                "views": pictures.save_views(shown, folder, number),
                 "neighbours": pictures.save_neighbours(
                     monitor.archive, monitor.sample, look.features, monitor.label, folder, number
                 ),

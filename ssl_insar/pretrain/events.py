@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ssl_insar.archive import Archive
+from ssl_insar.archive.days import days_of
 from ssl_insar.audit.copies import COPY_KINDS
 from ssl_insar.errors import UserError
 
@@ -29,7 +29,7 @@ class Events:
 
     def __init__(self, archive: Archive) -> None:
         table = archive.catalogue
-        days = [_days(table[name]) for name in ("reference_date", "secondary_date")]
+        days = [days_of(table[name]) for name in ("reference_date", "secondary_date")]
         self.first, self.last = np.minimum(*days), np.maximum(*days)
         known = (self.first >= 0) & (self.last > self.first) & table["frame"].notna().to_numpy(bool)
         names = ["frame", "volcano", "row", "col"]
@@ -108,10 +108,3 @@ def _copies(archive: Archive, path: Path) -> NDArray[np.int64]:
     group: NDArray[np.int64] = component.astype(np.int64)
     group[lone] = -1
     return group
-
-
-def _days(column: pd.Series[Any]) -> NDArray[np.int64]:
-    """Days since 1970; -1 where unknown."""
-    stamps = pd.to_datetime(column, errors="coerce")
-    days = (stamps - pd.Timestamp(0)).dt.days
-    return days.fillna(-1).to_numpy().astype(np.int64)

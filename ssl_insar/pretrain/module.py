@@ -7,6 +7,7 @@ what is to be alike may be a simulated source in real interferograms.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytorch_lightning as pl
@@ -14,6 +15,7 @@ import torch
 from lightly.models.utils import get_weight_decay_parameters
 from lightly.utils.lars import LARS
 from lightly.utils.scheduler import cosine_warmup_schedule
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
@@ -26,6 +28,7 @@ from ssl_insar.models import Encoder, InputSpec
 from ssl_insar.pretrain.heads import Heads, Truth
 from ssl_insar.pretrain.objectives import Objective, build
 from ssl_insar.pretrain.pairs import Pairs, inject, pair_up, pattern_of
+from ssl_insar.pretrain.processes import ALONE, Processes
 from ssl_insar.pretrain.recipe import OptimConfig, Recipe
 from ssl_insar.pretrain.signal import OWN_RMS
 from ssl_insar.pretrain.sources import Sources
@@ -41,11 +44,20 @@ class Pretraining(pl.LightningModule):
         tile: side of the archive's tiles, px.
         steps_per_epoch: optimiser steps that make an epoch.
         stock: what is injected or added.
+        processes: that share the run.
     """
 
-    def __init__(self, recipe: Recipe, tile: int, steps_per_epoch: int, stock: Stock | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        tile: int,
+        steps_per_epoch: int,
+        stock: Stock | None = None,
+        processes: Processes = ALONE,
+    ) -> None:
         super().__init__()
         self.recipe = recipe
+        self.processes = processes
         self.tile = tile
         self.steps_per_epoch = steps_per_epoch
         self.total = steps_per_epoch * recipe.optim.epochs
@@ -63,22 +75,51 @@ class Pretraining(pl.LightningModule):
             # torch leaves it untyped.
             mean = get_ema_multi_avg_fn(recipe.optim.ema)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(self._averaged(), multi_avg_fn=mean, use_buffers=True)
+        # Not a module: it would be in the state dict twice. Compiled at its first call, after teacher and
+        # average are made of what is not.
+        forward = torch.compile(self.encoder.forward) if recipe.model.compile else self.encoder.__call__
+        self._encode = cast(Callable[[Tensor], Tensor], forward)
         self.objective: Objective | None = None
         self.views: Views | None = None
         self.told: dict[str, float | Tensor] = {}
         """What the last step has to say besides its loss."""
+        self._rank, self._world = 0, 1
+        self._random = torch.get_rng_state()
 
     def setup(self, stage: str) -> None:
         """Lightning's hook: now the number of processes is known."""
-        self.prepare(self.global_rank, self.trainer.world_size).to(self.device)
+        if self.processes.world > 1:
+            # Lightning has begun the random numbers anew; heads are to be those of one process.
+            torch.set_rng_state(self._random)
+        self.prepare(self.processes.rank, self.processes.world).to(self.device)
+        if self.processes.world > 1:
+            if self.device.type == "cuda":
+                self._synchronise()
+            # Views and average are the same on all processes without DDP's sending them at every step.
+            named = [*self.named_parameters(), *self.named_buffers()]
+            own = [name for name, _ in named if name.startswith(("views.", "average."))]
+            self._ddp_params_and_buffers_to_ignore = own
 
     def prepare(self, rank: int = 0, world: int = 1) -> Pretraining:
-        """Build what depends on the number of processes: views differ by rank, negatives are shared."""
+        """Build what depends on the number of processes: which views are made here, shared negatives."""
         recipe = self.recipe
-        self.views = Views(recipe.views, self.tile, recipe.model.size, recipe.seed, rank, self._donors)
+        self._rank, self._world = rank, world
+        # Views are told apart by the place of a tile in the whole batch, so the rank does not count.
+        self.views = Views(recipe.views, self.tile, recipe.model.size, recipe.seed, 0, self._donors)
         if self.objective is None:
             self.objective = build(recipe.objective, self.encoder, self.encoder.dimension, recipe.head, world)
         return self
+
+    def _synchronise(self) -> None:
+        """Let batch normalisation see the whole batch.
+
+        By timm: what torch, and so Lightning, puts in the place of timm's normalisation with an activation
+        has no activation.
+        """
+        for name in ("encoder", "objective", "average"):
+            module = getattr(self, name)
+            if module is not None:
+                setattr(self, name, convert_sync_batchnorm(module))
 
     @property
     def kept(self) -> Encoder:
@@ -114,8 +155,35 @@ class Pretraining(pl.LightningModule):
         Shape:
             -> scalar
         """
-        assert self.views is not None, "prepare() comes first"
         assert self.objective is not None, "prepare() comes first"
+        pairs, sides = self.sides(tiles, positions, step, extras)
+        first, second = (self.encoder.spec.assemble(side.phasor, side.coherence) for side in sides)
+        outcome = self.objective(self._encode, first, second, step / max(1, self.total))
+        losses = {"contrast": self.recipe.heads.contrast * outcome.loss}
+        with torch.autocast(tiles.device.type, enabled=False):
+            losses |= self.heads(outcome.features, self.encoder.maps, self._truth(pairs, sides))
+            total = torch.stack(list(losses.values())).sum()
+            if self._world > 1:
+                # DDP waits for a gradient of every parameter; a head may have nothing to say in a batch.
+                total = total + sum(0.0 * each.sum() for each in self.heads.parameters())
+        self.told = {name: loss.detach() for name, loss in losses.items()} | outcome.logs
+        return total
+
+    def sides(
+        self, tiles: Tensor, positions: Tensor, step: int, extras: Extras | None = None
+    ) -> tuple[Pairs, list[View]]:
+        """The pairs of one step, and the views of either side.
+
+        They follow from the step, so they can be made again, to be looked at. All processes have to call
+        this: they agree on the number of sources, so that each has as many pairs.
+
+        Args:
+            tiles: see `step`.
+            positions: see `step`.
+            step: of the run.
+            extras: what else is known of the tiles.
+        """
+        assert self.views is not None, "prepare() comes first"
         # The order of the tiles says how many partners there are; see `ssl_insar.pretrain.batches`.
         count = min(self.recipe.data.batch_size // self._world, len(tiles))
         pairs = self._pairs(count, len(tiles) - count, positions, step).to(tiles.device)
@@ -125,13 +193,12 @@ class Pretraining(pl.LightningModule):
             self._side(reduced, pairs, number, tile, step, extras)
             for number, tile in enumerate((pairs.first, pairs.second))
         ]
-        first, second = (self.encoder.spec.assemble(side.phasor, side.coherence) for side in sides)
-        outcome = self.objective(self.encoder, first, second, step / max(1, self.total))
-        losses = {"contrast": self.recipe.heads.contrast * outcome.loss}
-        with torch.autocast(tiles.device.type, enabled=False):
-            losses |= self.heads(outcome.features, self.encoder.maps, self._truth(pairs, sides))
-        self.told = {name: loss.detach() for name, loss in losses.items()} | outcome.logs
-        return torch.stack(list(losses.values())).sum()
+        return pairs, sides
+
+    @property
+    def sources(self) -> Sources | None:
+        """What `Pairs.source` counts."""
+        return self._sources
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Lightning's hook, here so that a checkpoint holds a teacher and an average that have followed."""
@@ -141,17 +208,25 @@ class Pretraining(pl.LightningModule):
         if self.average is not None:
             self.average.update_parameters(self._averaged())
 
-    @property
-    def _world(self) -> int:
-        return self._trainer.world_size if self._trainer is not None else 1
-
     def _pairs(self, count: int, partners: int, positions: Tensor, step: int) -> Pairs:
-        assert self.views is not None
-        generator = Draw(torch.device("cpu"), "pairs", self.recipe.seed, self.views.rank, step).fields
+        generator = Draw(torch.device("cpu"), "pairs", self.recipe.seed, self._rank, step).fields
+        config = self.recipe.positives
         fit = torch.zeros(count, dtype=torch.bool)
         if self._fit is not None:
             fit = self._fit[positions[:count].cpu()]
-        return pair_up(count, partners, fit, self.recipe.positives, self._sources, generator)
+        if self._world > 1 and config.injected:
+            # As many pairs on every process, with and without a source: what is gathered has one shape,
+            # and the mean of the processes' means is that of the whole batch.
+            rows = torch.nonzero(fit)[:, 0]
+            number = round(config.injected * self.processes.least(len(rows)))
+            fit = torch.zeros_like(fit)
+            fit[rows[torch.randperm(len(rows), generator=generator)[:number]]] = True
+            config = config.model_copy(update={"injected": 1.0})
+        return pair_up(count, partners, fit, config, self._sources, generator)
+
+    def _places(self, count: int) -> Tensor:
+        """Places of this process's tiles, or pairs, in the whole batch, as `Batches` deals them out."""
+        return torch.arange(count) * self._world + self._rank
 
     def _side(
         self, reduced: Tensor, pairs: Pairs, number: int, tile: Tensor, step: int, extras: Extras
@@ -159,9 +234,12 @@ class Pretraining(pl.LightningModule):
         """The views of one side of all pairs."""
         assert self.views is not None
         sources = self._sources.to(reduced.device) if self._sources else None
-        mine = self.views.rewrapped(reduced, step, number, extras)[tile]
+        places = self._places(len(reduced))
+        reduced, extras = self.views.rewrapped(reduced, step, number, extras, places)
+        mine = reduced[tile]
         mine = torch.cat([inject(mine[:, :2], pairs, sources), mine[:, 2:]], 1)
-        return self.views.one(mine, step, number, self._known(pairs, sources, tile, extras, mine))
+        known = self._known(pairs, sources, tile, extras, mine)
+        return self.views.one(mine, step, number, known, self._places(len(mine)))
 
     def _known(
         self, pairs: Pairs, sources: Sources | None, tile: Tensor, extras: Extras, like: Tensor

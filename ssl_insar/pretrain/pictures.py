@@ -32,53 +32,41 @@ _LETTERS = 30
 _COHERENT = 0.5
 
 
-def save_views(
-    module: Pretraining,
-    batch: tuple[Tensor, Tensor, Tensor, Extras],
-    step: int,
-    catalogue: pd.DataFrame,
-    folder: Path,
-    epoch: int,
-) -> Path:
-    """Draw pairs of one training step, exactly as the network gets them.
-
-    Views follow from the step, so nothing is drawn at random here and training goes on as if nobody had
-    looked.
+def save_views(shown: tuple[list[NDArray[np.complex64]], list[str]], folder: Path, epoch: int) -> Path:
+    """Draw pairs of one training step.
 
     Args:
-        module: prepared.
-        batch: of that step: counts, packed validity, positions, extras.
-        step: of the run.
-        catalogue: of the archive.
+        shown: fields and titles, see `pairs_shown`.
         folder: run folder.
         epoch: for the name.
 
     Returns:
         the picture.
     """
-    fields, titles = pairs_shown(module, batch, step, catalogue)
-    return _save(fields, titles, folder, "views", epoch)
+    return _save(*shown, folder, "views", epoch)
 
 
 @torch.no_grad()
 def pairs_shown(
     module: Pretraining, batch: tuple[Tensor, Tensor, Tensor, Extras], step: int, catalogue: pd.DataFrame
 ) -> tuple[list[NDArray[np.complex64]], list[str]]:
-    """Fields and titles of up to `PAIRS` pairs, first and second view in turn.
+    """Fields and titles of up to `PAIRS` pairs of one training step, exactly as the network gets them.
+
+    First and second view in turn. Views follow from the step, so nothing is drawn at random here and
+    training goes on as if nobody had looked. If several processes share a run, all have to call this, and
+    each sees pairs of its own.
 
     The last ones hold a source, as far as there are any; those without are of all degrees of coherence, the
     clearest first.
+
+    Args:
+        module: prepared.
+        batch: of that step: counts, packed validity, positions, extras.
+        step: of the run.
+        catalogue: of the archive.
     """
-    assert module.views is not None
     counts, bits, positions, extras = batch
-    tiles = fd.from_counts(counts, bits)
-    count = min(module.recipe.data.batch_size // module._world, len(tiles))
-    pairs = module._pairs(count, len(tiles) - count, positions, step).to(tiles.device)
-    reduced = module.views.reduced(tiles)
-    sides = [
-        module._side(reduced, pairs, number, tile, step, extras).phasor
-        for number, tile in enumerate((pairs.first, pairs.second))
-    ]
+    pairs, sides = module.sides(fd.from_counts(counts, bits), positions, step, extras)
     holding = torch.nonzero(pairs.injected)[:, 0].tolist()[: PAIRS // 2]
     table = catalogue.iloc[positions.cpu().numpy()]
     plain = torch.nonzero(~pairs.injected)[:, 0].cpu().numpy()
@@ -90,11 +78,11 @@ def pairs_shown(
     fields, titles = [], []
     for row in [*without, *holding]:
         what = ""
-        if row in holding and module._sources is not None:
-            kind = module._sources.kinds[int(module._sources.kind[pairs.source[row]])]
+        if row in holding and module.sources is not None:
+            kind = module.sources.kinds[int(module.sources.kind[pairs.source[row]])]
             what = f" + {kind}, {float(pairs.peak[row]):+.1f} rad"
         for number, (tile, side) in enumerate(zip((pairs.first, pairs.second), sides, strict=True), 1):
-            x, y = side[row].float().cpu().numpy()
+            x, y = side.phasor[row].float().cpu().numpy()
             fields.append((x + 1j * y).astype(np.complex64))
             titles.append(f"{names[int(tile[row])]}, view {number}{what}")
     return fields, titles

@@ -18,7 +18,10 @@ from ssl_insar.augment.config import Section, Span, ViewsConfig
 from ssl_insar.errors import UserError
 from ssl_insar.pretrain.objectives import CONFIGS, ObjectiveConfig, SimCLRConfig
 
-_NO_BEARING: Any = {"name": True, "monitor": True, "checkpoint": True, "log": True, "data": {"workers"}}
+_NO_BEARING: Any = {
+    **{"name": True, "monitor": True, "checkpoint": True, "log": True},
+    **{"data": {"workers"}, "model": {"compile"}},
+}
 """Keys that do not change what a run computes."""
 
 
@@ -43,6 +46,9 @@ class ModelConfig(Section):
     weights: Path | None = Field(None, description="file of ImageNet weights to begin with; None: random")
     channels: tuple[str, ...] = Field(
         ("re", "im"), description="[re, im], [cos, sin] or [cos, sin, coherence]"
+    )
+    compile: bool = Field(
+        False, description="train it through torch.compile; does not pay on a CPU: docs/scale.md"
     )
 
 

@@ -9,10 +9,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
+from pytorch_lightning.strategies import DDPStrategy
 
 from ssl_insar import __version__
 from ssl_insar.archive import Archive
@@ -30,8 +33,9 @@ from ssl_insar.pretrain.events import Events, meeting_keys
 from ssl_insar.pretrain.logs import read_rows
 from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.monitor import Monitor
+from ssl_insar.pretrain.processes import Processes, join
 from ssl_insar.pretrain.recipe import Recipe, load
-from ssl_insar.pretrain.stock import keep_sources, stock_of, with_sources
+from ssl_insar.pretrain.stock import Stock, keep_sources, stock_of, with_sources
 
 STATE = "run.json"
 
@@ -42,11 +46,20 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is to be done: which steps of how many."""
+    """What is to be done: which steps of how many; whether it has been, and in how many processes so far."""
 
     start: int
     total: int
     per_epoch: int
+    finished: bool
+    before: int
+
+
+class _Parts(NamedTuple):
+    """What the run takes from the archive besides tiles; the first process gathers it for all."""
+
+    keys: NDArray[np.int64] | None
+    stock: Stock
 
 
 def pretrain(
@@ -59,6 +72,9 @@ def pretrain(
     progress: bool = True,
 ) -> Encoder:
     """Pretrain an encoder on an archive, without labels.
+
+    Started in several processes, by ``torchrun`` or ``srun``, it is one run that they share, of the same
+    recipe: ``data.batch_size`` is that of all together. They need to see the same archive and run folder.
 
     Args:
         recipe: a `Recipe`, a YAML file, the name of a recipe of the package, or a mapping.
@@ -74,52 +90,68 @@ def pretrain(
         the trained encoder, in eval mode.
 
     Raises:
-        UserError: the recipe or archive is wrong, or ``out`` holds another run.
-        Interrupted: Ctrl-C; the state is saved and the same call goes on.
+        UserError: the recipe or archive is wrong, ``out`` holds another run, or the processes do not fit.
+        Interrupted: Ctrl-C or SIGTERM; the state is saved and the same call goes on.
     """
     if not isinstance(recipe, Recipe):
         recipe = load(recipe, overrides)
     elif overrides:
         recipe = load(recipe.model_dump(mode="json"), overrides)
+    processes = join()
+    if recipe.data.batch_size % processes.world:
+        raise UserError(
+            f"data.batch_size={recipe.data.batch_size} is that of all {processes.world} processes together; "
+            f"--set it to a multiple of {processes.world}"
+        )
+    progress = progress and processes.first
     archive = archive if isinstance(archive, Archive) else Archive.open(archive)
     folder = Path(out)
     tiles = usable_tiles(archive, recipe.data)
     per_epoch = len(tiles) // recipe.data.batch_size
     total = per_epoch * recipe.optim.epochs
     checkpoint = folder / "checkpoints" / "last.ckpt"
-    start = _start(folder, checkpoint, recipe, archive, resume, total)
-    plan = _Plan(start, total, per_epoch)
-    if (_state(folder) or {}).get("finished") and start >= total and resume is not False:
+    plan = processes.by_first(lambda: _planned(folder, checkpoint, recipe, archive, resume, per_epoch))
+    start = plan.start
+    if plan.finished and start >= total and resume is not False:
         if progress:
             print(f"{folder}: already finished; --resume --set optim.epochs=N trains longer", flush=True)
         return Encoder.load(folder)
     if start and progress:
-        print(f"{folder}: going on at step {start} of {total}", flush=True)
+        other = f", in {processes.world} processes instead of {plan.before}"
+        told = other if processes.world != plan.before else ""
+        print(f"{folder}: going on at step {start} of {total}{told}", flush=True)
     keep_freed_memory()
     _quiet()
     pl.seed_everything(recipe.seed, verbose=False)
     # What can fail comes before the folder is claimed, so that a mistake can be put right.
-    keys = meeting_keys(archive, recipe.data.audit) if recipe.data.apart else None
     monitor = Monitor(archive, recipe.monitor, folder, recipe.seed, shown=progress)
-    stock = with_sources(stock_of(recipe, archive), recipe, archive.tile, folder, shown=progress)
-    module = Pretraining(recipe, archive.tile, per_epoch, stock)
-    _write_head(folder, recipe, archive, len(tiles), plan)
-    keep_sources(stock, recipe, archive.tile, folder)
+    keys, stock = processes.by_first(lambda: _parts(recipe, archive, folder, progress))
+    module = Pretraining(recipe, archive.tile, per_epoch, stock, processes)
+
+    def claim() -> None:
+        _write_head(folder, recipe, archive, len(tiles), plan, processes.world)
+        keep_sources(stock, recipe, archive.tile, folder)
+
+    def finish(trained: Pretraining | None = None) -> Encoder:
+        processes.by_first(lambda: _finish(folder, checkpoint, recipe, archive, plan, trained))
+        return Encoder.load(folder)
+
+    processes.by_first(claim)
     if start >= total:
-        return _finish(folder, checkpoint, recipe, archive, plan)
-    checkpoints = Checkpoints(checkpoint, recipe.checkpoint.every_minutes, total)
+        return finish()
+    checkpoints = Checkpoints(checkpoint, recipe.checkpoint.every_minutes, total, processes)
     trainer = pl.Trainer(
         max_steps=total,
         max_epochs=-1,
         precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
         gradient_clip_val=recipe.optim.clip or None,
         callbacks=[
-            Progress(folder, total, start, 2 * recipe.data.batch_size, progress),
-            Watch(monitor, recipe.monitor.every_epochs, total, start),
+            Progress(folder, total, start, 2 * recipe.data.batch_size, progress, processes),
+            Watch(monitor, recipe.monitor.every_epochs, total, start, processes),
             checkpoints,
         ],
         logger=_logger(recipe, folder),
-        devices=1,
+        **_placed(processes),
         use_distributed_sampler=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -132,11 +164,12 @@ def pretrain(
         total,
         recipe.seed,
         start,
-        trainer.global_rank,
-        trainer.world_size,
+        processes.rank,
+        processes.world,
         keys,
         Events(archive) if recipe.positives.events else None,
         recipe.positives.events,
+        None if stock.fit is None else stock.fit.numpy(),
     )
     trainer.fit(
         module,
@@ -148,7 +181,36 @@ def pretrain(
         raise Interrupted(
             f"stopped at step {trainer.global_step} of {total}; the same command goes on from there"
         )
-    return _finish(folder, checkpoint, recipe, archive, plan, module)
+    return finish(module)
+
+
+def _planned(
+    folder: Path, checkpoint: Path, recipe: Recipe, archive: Archive, resume: bool | None, per_epoch: int
+) -> _Plan:
+    total = per_epoch * recipe.optim.epochs
+    start = _start(folder, checkpoint, recipe, archive, resume, total)
+    state = _state(folder) or {}
+    return _Plan(start, total, per_epoch, bool(state.get("finished")), int(state.get("processes", 1)))
+
+
+def _parts(recipe: Recipe, archive: Archive, folder: Path, shown: bool) -> _Parts:
+    keys = meeting_keys(archive, recipe.data.audit) if recipe.data.apart else None
+    stock = with_sources(stock_of(recipe, archive), recipe, archive.tile, folder, shown=shown)
+    return _Parts(keys, stock)
+
+
+def _placed(processes: Processes) -> dict[str, Any]:
+    """Arguments of Lightning's Trainer: the processes, and which device each has."""
+    plugins = [processes.environment] if processes.environment else None
+    if processes.world == 1:
+        return {"devices": 1, "plugins": plugins}
+    return {
+        "accelerator": "cuda" if torch.cuda.is_available() else "cpu",
+        "devices": processes.local,
+        "num_nodes": processes.nodes,
+        "strategy": DDPStrategy(find_unused_parameters=False, gradient_as_bucket_view=True),
+        "plugins": plugins,
+    }
 
 
 def _start(
@@ -198,7 +260,9 @@ def checkpoint_step(checkpoint: Path) -> int:
         ) from error
 
 
-def _write_head(folder: Path, recipe: Recipe, archive: Archive, usable: int, plan: _Plan) -> None:
+def _write_head(
+    folder: Path, recipe: Recipe, archive: Archive, usable: int, plan: _Plan, processes: int
+) -> None:
     """The files that say what this run is."""
     state = {
         "recipe": recipe.name,
@@ -210,6 +274,7 @@ def _write_head(folder: Path, recipe: Recipe, archive: Archive, usable: int, pla
         "usable_tiles": usable,
         "steps": plan.total,
         "steps_per_epoch": plan.per_epoch,
+        "processes": processes,
         "ssl_insar": __version__,
         "finished": False,
     }
@@ -226,7 +291,7 @@ def _finish(
     archive: Archive,
     plan: _Plan,
     module: Pretraining | None = None,
-) -> Encoder:
+) -> None:
     """Save the encoder and mark the run as finished."""
     if module is None:  # killed between the last checkpoint and this place
         stock = with_sources(stock_of(recipe, archive), recipe, archive.tile, folder)
@@ -252,7 +317,6 @@ def _finish(
         Detector.trained_by(recipe, encoder, presence).save(folder / "detector")
     state = _state(folder) or {}
     write_json(folder / STATE, state | {"finished": True, "encoder_hash": encoder.hash})
-    return Encoder.load(folder)
 
 
 def _state(folder: Path) -> dict[str, Any] | None:

@@ -2,7 +2,9 @@
 
 from ssl_insar.search.gallery import Gallery, make_gallery, open_archive
 from ssl_insar.search.index import Index, Neighbour
+from ssl_insar.search.protocol import VectorStore
 from ssl_insar.search.query import Match, Query, as_table, find, resolve
+from ssl_insar.search.store import Store
 
 __all__ = [
     "Gallery",
@@ -10,6 +12,8 @@ __all__ = [
     "Match",
     "Neighbour",
     "Query",
+    "Store",
+    "VectorStore",
     "as_table",
     "find",
     "make_gallery",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from ssl_insar.classify import LinearProbe
+from ssl_insar.classify import LinearProbe, TrustedClassifier
 from ssl_insar.cli.classify import command
 from ssl_insar.errors import UserError
 
@@ -44,10 +44,16 @@ def test_fit_prints_grouped_scores_and_predict_ranks(tmp_path, world, embedded) 
     result = _run("predict", tmp_path / "clf", embedded, "--out", tmp_path / "out" / "scores.csv")
     assert result.exit_code == 0, result.output
     table = pd.read_csv(tmp_path / "out" / "scores.csv")
-    assert list(table) == ["id", "source", "volcano", "reference_date", "secondary_date", "probability"]
+    assert list(table) == [
+        *("id", "source", "volcano", "reference_date", "secondary_date", "probability", "set"),
+        *("abstained", "ood_distance", "ood_share", "ood", "fitted_on"),
+    ]
     assert table["probability"].is_monotonic_decreasing
     assert sorted(table["id"]) == sorted(world.catalogue["id"])
-    expected = LinearProbe.load(tmp_path / "clf").predict_proba(world.embeddings())[:, 1]
+    expected = TrustedClassifier.load(tmp_path / "clf").probability(world.embeddings())[:, 1]
+    # Calibration leaves the order.
+    bare = LinearProbe.load(tmp_path / "clf").predict_proba(world.embeddings())[:, 1]
+    assert (np.diff(bare[np.argsort(expected, kind="stable")]) >= -1e-9).all()
     by_id = table.set_index("id").loc[world.catalogue["id"], "probability"]
     np.testing.assert_allclose(by_id, expected, rtol=1e-4)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["scores.csv"]
@@ -86,7 +92,7 @@ def test_labels_of_the_archive_are_used_without_a_table(tmp_path, world) -> None
     assert "labels 'kind'" in result.output
     result = _run("predict", tmp_path / "clf", tmp_path / "emb", "--out", tmp_path / "scores.csv")
     table = pd.read_csv(tmp_path / "scores.csv", keep_default_na=False)
-    assert list(table)[5:] == ["probability_dyke", "probability_none", "probability_sill", "predicted"]
+    assert list(table)[5:9] == ["probability_dyke", "probability_none", "probability_sill", "predicted"]
     np.testing.assert_allclose(table.iloc[:, 5:8].sum(axis=1), 1, atol=1e-4)
     assert table.iloc[:, 5:8].max(axis=1).is_monotonic_decreasing
 

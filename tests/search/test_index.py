@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
@@ -127,21 +126,6 @@ def test_inverted_lists_reach_on_until_enough_are_left(inverted: Index, embeddin
     assert {n.position for n in all_left} == set(allowed.tolist())
 
 
-def test_recall_is_measured_and_not_assumed(made: Make, tmp_path: Path) -> None:
-    import faiss
-
-    embeddings = made(2000, clusters=1)  # nothing to cluster: one list of many holds few neighbours
-    built = backend.build(embeddings.matrix, 100)
-    faiss.extract_index_ivf(built.store).nprobe = 1
-    assert backend.recall(built.store, embeddings.matrix) < 0.7 < (built.recall or 0)
-
-
-def test_choice_of_index() -> None:
-    assert backend.choose(200_000, 200_000) == ("IDMap2,Flat", None)
-    assert backend.choose(200_001, 200_000) == ("IVF1789,SQ8", 55)
-    assert backend.choose(10_000_000, 200_000) == ("IVF12649,SQ8", 64)
-
-
 def test_round_trip_and_rebuild_from_the_truth_inside(embeddings: Embeddings, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     Index.build(embeddings, folder)
@@ -153,8 +137,7 @@ def test_round_trip_and_rebuild_from_the_truth_inside(embeddings: Embeddings, tm
     assert manifest["metric"] == "cosine"
     assert (manifest["count"], manifest["dimension"]) == (3000, 24)
     before = opened.search(opened.vectors([9]), 5)
-    (folder / "index.faiss").write_bytes(b"lost")
-    again = Index.build(Embeddings.open(folder), folder)  # replaces the folder that it reads from
+    again = Index.build(opened.embeddings, folder)  # replaces the folder that it reads from
     assert again.search(again.vectors([9]), 5) == before
 
 
@@ -167,7 +150,7 @@ def test_failed_build_leaves_the_old_index(
     def full_disk(*_: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("ssl_insar.search.index.write_catalogue", full_disk)
+    monkeypatch.setattr("ssl_insar.search.segment.write_catalogue", full_disk)
     with pytest.raises(OSError, match="no space"):
         Index.build(made(30), folder)
     assert len(Index.open(folder)) == 20
@@ -226,9 +209,23 @@ def _truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def _cut_one_byte(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _text(path: Path) -> None:
+    path.write_text(("hello " * path.stat().st_size)[: path.stat().st_size])
+
+
 def _edit(path: Path, **values: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
+
+PART = "segment-000001"
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folder": (lambda f: shutil.rmtree(f), "no such folder; make an index with: ssl-insar index"),
@@ -240,23 +237,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "newer format": (lambda f: _edit(f / "manifest.json", index_format=99), "newer ssl_insar; upgrade"),
     "embeddings only": (lambda f: _edit(f / "manifest.json", kind=None), "holds no index"),
-    "count differs": (
-        lambda f: _edit(f / "manifest.json", count=29),
-        "holds 30 x 24, manifest.json says 29 x 24",
-    ),
+    "count differs": (lambda f: _edit(f / "manifest.json", count=29), "segments hold 30, not 29"),
     "dimension differs": (lambda f: _edit(f / "manifest.json", dimension=23), "says 30 x 23"),
-    "no faiss file": (lambda f: (f / "index.faiss").unlink(), "damaged index"),
-    "half a faiss file": (lambda f: _truncate(f / "index.faiss"), "damaged index"),
-    "empty faiss file": (lambda f: (f / "index.faiss").write_bytes(b""), "damaged index"),
-    "faiss file is text": (lambda f: (f / "index.faiss").write_text("hello " * 99), "damaged index"),
-    "half a matrix": (lambda f: _truncate(f / "embeddings.npy"), "damaged index"),
-    "no matrix": (lambda f: (f / "embeddings.npy").unlink(), "damaged index"),
-    "half a catalogue": (lambda f: _truncate(f / "catalogue.parquet"), "damaged index"),
-    "no catalogue": (lambda f: (f / "catalogue.parquet").unlink(), "damaged index"),
-    "short catalogue": (
-        lambda f: pd.read_parquet(f / "catalogue.parquet").iloc[:-2].to_parquet(f / "catalogue.parquet"),
-        "damaged",
-    ),
+    "no segment": (lambda f: shutil.rmtree(f / PART), "damaged index"),
+    **{
+        f"{harm.__name__} {name}": (lambda f, n=name, h=harm: h(f / PART / n), "damaged index")
+        for name in ("index.faiss", "embeddings.npy", "catalogue.parquet", "keys.npy")
+        for harm in (_truncate, _cut_one_byte, _empty, _text, Path.unlink)
+    },
 }
 
 
@@ -276,8 +264,8 @@ def test_damage_is_told_in_one_line(made: Make, tmp_path: Path, kind: str) -> No
 def test_index_of_another_size_is_noticed(made: Make, tmp_path: Path) -> None:
     Index.build(made(30), tmp_path / "a")
     Index.build(made(31), tmp_path / "b")
-    shutil.copy(tmp_path / "b" / "index.faiss", tmp_path / "a" / "index.faiss")
-    with pytest.raises(UserError, match=r"index\.faiss holds 31 x 24, manifest\.json says 30 x 24"):
+    shutil.copy(tmp_path / "b" / PART / "index.faiss", tmp_path / "a" / PART / "index.faiss")
+    with pytest.raises(UserError, match=r"index\.faiss has 3.* bytes"):
         Index.open(tmp_path / "a")
 
 

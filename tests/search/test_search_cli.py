@@ -60,7 +60,7 @@ class Page(HTMLParser):
 
 def test_index_command(world: Any, tmp_path: Path) -> None:
     result = make_index(world.embeddings, tmp_path / "index")
-    assert "48 tiles, dimension 512, IDMap2,Flat (exact)" in result.output
+    assert "48 tiles, dimension 512, Flat (exact)" in result.output
     assert Index.open(tmp_path / "index").tile == 32
 
 
