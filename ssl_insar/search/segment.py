@@ -142,7 +142,8 @@ class Segment:
         moved = Path(self.about.lists) != (self.folder / LISTS).resolve()
         # FAISS prints a line when it looks beside the index, so it is asked to only if it must.
         beside = faiss.IO_FLAG_ONDISK_SAME_DIR if moved else 0
-        return faiss.read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY | beside)
+        # Such lists are memory-mapped as they are; IO_FLAG_MMAP on top makes the first search crash (1.15.1).
+        return faiss.read_index(path, faiss.IO_FLAG_READ_ONLY | beside)
 
     def __len__(self) -> int:
         return self.about.count

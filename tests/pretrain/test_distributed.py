@@ -26,6 +26,8 @@ from ssl_insar.pretrain import run as run_module
 from ssl_insar.pretrain.logs import read_rows
 from ssl_insar.pretrain.processes import join
 
+pytestmark = pytest.mark.heavy
+
 HERE = Path(__file__).resolve().parent
 STEPS = 6
 PLAIN: dict[str, Any] = {

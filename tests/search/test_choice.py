@@ -53,7 +53,6 @@ def matrix(made: Make) -> np.ndarray:  # type: ignore[type-arg]
         ("IVF60,SQ8", "ivf", False),
         ("IVF60,RaBitQ4", "ivf", False),
         ("IVF60,RaBitQ", "ivf", False),
-        ("IVF60,PQ8", "ivf", False),
         ("IVF60_HNSW32,SQ8", "ivf", False),
         ("IVF60,RaBitQ4", "ivf", True),
         ("HNSW32,SQ8", "hnsw", False),
@@ -106,11 +105,11 @@ def test_more_recall_takes_more_effort(matrix: np.ndarray) -> None:  # type: ign
 def test_in_memory_index_finds_what_it_says(made: Make) -> None:
     matrix = made(2000, clusters=1).matrix
     built = backend.build(matrix, 100)
-    assert (built.recall or 0) >= 0.99
+    assert 0.9 < (built.recall or 0) < 1  # 8-bit codes alone, without the true cosines
     assert backend.build(matrix, 2000).recall is None
 
 
-@pytest.mark.parametrize("memory", [10**9, 60_000])
+@pytest.mark.parametrize("memory", [10**9, 20_000])
 def test_filtered_search_is_exact_at_any_selectivity(made: Make, tmp_path: Path, memory: int) -> None:
     embeddings = made(4000)
     store = Store.create(embeddings, tmp_path / "index", exact_up_to=500, memory=memory)
@@ -129,7 +128,7 @@ def test_filtered_search_is_exact_at_any_selectivity(made: Make, tmp_path: Path,
 
 def test_lists_on_disk_move_with_the_folder(made: Make, tmp_path: Path) -> None:
     embeddings = made(4000)
-    store = Store.create(embeddings, tmp_path / "index", exact_up_to=500, memory=60_000)
+    store = Store.create(embeddings, tmp_path / "index", exact_up_to=500, memory=20_000)
     queries = unit_rows(embeddings.matrix[:20])
     before = store.search(queries, 5)
     (tmp_path / "index").rename(tmp_path / "moved")

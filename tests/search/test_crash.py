@@ -20,7 +20,7 @@ from ssl_insar.archive.catalogue import write_catalogue
 from ssl_insar.models import Embeddings
 from ssl_insar.search import Index, Store
 
-KILLS = int(os.environ.get("SSL_INSAR_KILLS", "24"))
+KILLS = int(os.environ.get("SSL_INSAR_KILLS", "8"))
 COUNT = 400
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
