@@ -233,7 +233,8 @@ class Pretraining(pl.LightningModule):
     ) -> View:
         """The views of one side of all pairs."""
         assert self.views is not None
-        sources = self._sources.to(reduced.device) if self._sources else None
+        # Once; it is no buffer, because a checkpoint need not hold it.
+        self._sources = sources = self._sources.to(reduced.device) if self._sources else None
         places = self._places(len(reduced))
         reduced, extras = self.views.rewrapped(reduced, step, number, extras, places)
         mine = reduced[tile]
