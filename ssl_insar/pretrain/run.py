@@ -36,6 +36,7 @@ from ssl_insar.pretrain.monitor import Monitor
 from ssl_insar.pretrain.processes import Processes, join
 from ssl_insar.pretrain.recipe import Recipe, load
 from ssl_insar.pretrain.stock import Stock, keep_sources, stock_of, with_sources
+from ssl_insar.pretrain.wandb_log import wandb_log
 
 STATE = "run.json"
 
@@ -140,24 +141,11 @@ def pretrain(
     if start >= total:
         return finish()
     checkpoints = Checkpoints(checkpoint, recipe.checkpoint.every_minutes, total, processes)
-    trainer = pl.Trainer(
-        max_steps=total,
-        max_epochs=-1,
-        precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
-        gradient_clip_val=recipe.optim.clip or None,
-        callbacks=[
-            Progress(folder, total, start, 2 * recipe.data.batch_size, progress, processes),
-            Watch(monitor, recipe.monitor.every_epochs, total, start, processes),
-            checkpoints,
-        ],
-        logger=_logger(recipe, folder),
-        **_placed(processes),
-        use_distributed_sampler=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-    )
+    callbacks = [
+        Progress(folder, total, start, 2 * recipe.data.batch_size, progress, processes),
+        Watch(monitor, recipe.monitor.every_epochs, total, start, processes),
+        checkpoints,
+    ]
     batches = Batches(
         tiles,
         recipe.data.batch_size,
@@ -171,12 +159,27 @@ def pretrain(
         recipe.positives.events,
         None if stock.fit is None else stock.fit.numpy(),
     )
-    trainer.fit(
-        module,
-        loader(archive, batches, recipe.data, recipe.views),
-        ckpt_path=str(checkpoint) if start else None,
-        weights_only=True,
-    )
+    with wandb_log(recipe, folder) as logger:
+        trainer = pl.Trainer(
+            max_steps=total,
+            max_epochs=-1,
+            precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
+            gradient_clip_val=recipe.optim.clip or None,
+            callbacks=callbacks,
+            logger=logger,
+            **_placed(processes),
+            use_distributed_sampler=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(
+            module,
+            loader(archive, batches, recipe.data, recipe.views),
+            ckpt_path=str(checkpoint) if start else None,
+            weights_only=True,
+        )
     if checkpoints.interrupted and trainer.global_step < total:
         raise Interrupted(
             f"stopped at step {trainer.global_step} of {total}; the same command goes on from there"
@@ -334,21 +337,6 @@ def _state(folder: Path) -> dict[str, Any] | None:
 
 def _use_bf16(recipe: Recipe) -> bool:
     return recipe.precision == "bf16" or (recipe.precision == "auto" and bf16_helps(best_device()))
-
-
-def _logger(recipe: Recipe, folder: Path) -> Any:
-    """The wandb logger, or none; offline needs no account."""
-    if recipe.log.wandb == "off":
-        return False
-    from pytorch_lightning.loggers import WandbLogger
-
-    return WandbLogger(
-        name=folder.name,
-        project=recipe.log.project,
-        save_dir=str(folder),
-        offline=recipe.log.wandb == "offline",
-        config=recipe.model_dump(mode="json"),
-    )
 
 
 def _quiet() -> None:

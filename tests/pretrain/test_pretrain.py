@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import wandb
 from made import TINY
 
 from ssl_insar.archive import Archive
@@ -222,8 +223,10 @@ def test_every_recipe_runs_end_to_end(name: str, archive_path: Path, tmp_path: P
 
 def test_wandb_offline_needs_no_account(archive_path: Path, tmp_path: Path) -> None:
     overrides = ["log.wandb=offline", "optim.epochs=1"]
-    pretrain(TINY, archive_path, tmp_path / "run", overrides=overrides, progress=False)
-    assert list((tmp_path / "run" / "wandb").glob("offline-run-*/*.wandb"))
+    for name in ("first", "second"):  # one process, two runs: each has a record of its own
+        pretrain(TINY, archive_path, tmp_path / name, overrides=overrides, progress=False)
+        assert len(list((tmp_path / name / "wandb").glob("offline-run-*/*.wandb"))) == 1
+    assert wandb.run is None
 
 
 def test_two_workers_give_the_batches_of_none(run_path: Path, archive_path: Path, tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ class Objective(nn.Module, ABC):
         """Loss of one batch; one pass of the online encoder over both views.
 
         Batch normalisation therefore takes its statistics over both views together. The loss itself is
-        computed in float32 whatever autocast is on: at a low temperature bfloat16 costs precision, and
-        float32 is nearly free.
+        computed in float32 whatever autocast is on (a network in float64 keeps that): at a low temperature
+        bfloat16 costs precision, and float32 is nearly free.
 
         Args:
             encoder: (N, C, S, S) -> (N, D).
@@ -114,7 +114,8 @@ class Objective(nn.Module, ABC):
         online = self.head(features)
         targets = online if self.teacher is None else self.teacher(x)
         with torch.autocast(x.device.type, enabled=False):
-            online, targets = online.float(), targets.float()
+            precision = torch.promote_types(online.dtype, torch.float32)
+            online, targets = online.to(precision), targets.to(precision)
             loss, logs = self.compare(online, targets, progress)
             spread = std_of_l2_normalized(online.detach()) * online.shape[1] ** 0.5
         return Outcome(loss, features, {"spread": spread, **logs})
