@@ -79,7 +79,7 @@ def measure(archive_path: Path, recipe_name: str, steps: int, keep: bool) -> dic
 
     def update(loss: Tensor) -> None:
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        torch.autograd.backward(loss)
         optimizer.step()
         loss.item()  # waits for the device
 

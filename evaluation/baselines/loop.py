@@ -127,7 +127,7 @@ def train(
                 with autocast(device):
                     value = loss(positions, step)
                 optimizer.zero_grad()
-                value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                torch.autograd.backward(value)
                 optimizer.step()
                 schedule.step()
                 number = float(value.detach())

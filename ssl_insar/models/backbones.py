@@ -117,8 +117,8 @@ def _alexnet(channels: int) -> nn.Module:
     kernel, stride, padding = (int(pair[0]) for pair in (first.kernel_size, first.stride, first.padding))
     net.set_submodule("features.0", nn.Conv2d(channels, first.out_channels, kernel, stride, padding))
     net.set_submodule("classifier.6", nn.Identity())
-    # What timm's models say of themselves.
-    net.pretrained_cfg = {"first_conv": "features.0", "classifier": "classifier.6"}  # type: ignore[assignment]
+    # What timm's models say of themselves; torch's types allow a module tensors and modules only.
+    net.__dict__["pretrained_cfg"] = {"first_conv": "features.0", "classifier": "classifier.6"}
     return net
 
 

@@ -72,8 +72,7 @@ class Pretraining(pl.LightningModule):
         self.heads = Heads(self.encoder.dimension, maps, kinds, recipe.heads)
         self.average = None
         if recipe.optim.ema:
-            # torch leaves it untyped.
-            mean = get_ema_multi_avg_fn(recipe.optim.ema)  # type: ignore[no-untyped-call]
+            mean = get_ema_multi_avg_fn(recipe.optim.ema)  # type: ignore[no-untyped-call]  # torch has no types
             self.average = AveragedModel(self._averaged(), multi_avg_fn=mean, use_buffers=True)
         # Not a module: it would be in the state dict twice. Compiled at its first call, after teacher and
         # average are made of what is not.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import socket
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from ssl_insar.errors import UserError
 
@@ -29,7 +30,7 @@ def writing(folder: Path) -> Iterator[None]:
     """
     lock = FileLock(folder / LOCK, timeout=0)
     try:
-        lock.acquire()
+        _acquire(lock)
     except Timeout:
         raise UserError(
             f"{folder}: {_holder(folder)} is changing it; try again when that has ended"
@@ -47,6 +48,24 @@ def writing(folder: Path) -> Iterator[None]:
         (folder / WRITER).unlink(missing_ok=True)
     finally:
         lock.release()
+
+
+def _acquire(lock: BaseFileLock) -> None:
+    """Take the system's lock, and no substitute.
+
+    Where a file system has no flock, filelock raises NotImplementedError or, in newer versions, warns and turns
+    the lock into one that a marker file holds: a killed writer would leave that behind for good.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "flock not supported", UserWarning)
+        try:
+            lock.acquire()
+        except Timeout:
+            if not isinstance(lock, SoftFileLock):
+                raise
+    if isinstance(lock, SoftFileLock):
+        lock.release()
+        raise NotImplementedError("flock")
 
 
 def _holder(folder: Path) -> str:

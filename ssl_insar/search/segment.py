@@ -63,7 +63,7 @@ class About:
     factory: str
     kind: str
     reason: str = ""
-    tuned: Tuned = Tuned()  # noqa: RUF009 - frozen
+    tuned: Tuned = dataclasses.field(default_factory=Tuned)
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     lists: str | None = None
 

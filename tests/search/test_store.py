@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -167,6 +168,22 @@ def test_second_writer_is_told_who_the_first_is(store: Store, everything: Embedd
         Store.create(everything, store.folder)
     store.remove(everything.ids[:1])
     check(store, everything, range(1, 400))
+
+
+def test_a_file_system_without_locks(
+    store: Store, everything: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(file: int, operation: int) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", missing)
+    for _ in range(2):  # with the lock's file there, as locks leave it, and without
+        with pytest.raises(UserError, match=r"no file locks; keep the index on another"):
+            store.add(everything)
+        (store.folder / LOCK).unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"no file locks"):
+        store.add(everything)
+    assert not (store.folder / LOCK).exists(), "nothing is left that would lock others out"
 
 
 def test_lock_of_a_killed_writer_is_free(store: Store, everything: Embeddings) -> None:
