@@ -53,8 +53,8 @@ def writing(folder: Path) -> Iterator[None]:
 def _acquire(lock: BaseFileLock) -> None:
     """Take the system's lock, and no substitute.
 
-    Where a file system has no flock, filelock raises NotImplementedError or, in newer versions, warns and turns
-    the lock into one that a marker file holds: a killed writer would leave that behind for good.
+    Where a file system has no flock, filelock raises NotImplementedError or, in newer versions, warns and
+    turns the lock into one that a marker file holds: a killed writer would leave that behind for good.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "flock not supported", UserWarning)
