@@ -24,8 +24,9 @@ $(READY): pyproject.toml
 demo: $(READY)   ## simulate an archive and run the whole flow; the report is demo/report.html
 	$(BIN)/ssl-insar demo --out demo
 
+# A process a core, each with whole files, so that what a file makes is made once.
 test: $(READY)   ## run the tests (under ten minutes on two cores)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 lint: $(READY)   ## ruff
 	$(BIN)/ruff check .

@@ -17,6 +17,14 @@ settings.load_profile("ssl_insar")
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests that run side by side share the cores, and so do the processes that they start."""
+    processes = config.getoption("numprocesses", default=None)
+    if processes:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
