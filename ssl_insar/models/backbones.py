@@ -18,11 +18,15 @@ from torch.func import functional_call
 
 from ssl_insar.errors import UserError
 
+POOLS = {"mean": "avg", "mean+max": "catavgmax"}
+"""How feature maps become one vector, and timm's name for it: what deforms is often a small part of a tile,
+which a mean over the tile dilutes and a maximum keeps; both make a vector of twice the length."""
+
 _LARGEST = 512
 """Largest side that is tried, px, to tell which sizes a network takes."""
 
 
-def build(name: str, channels: int, size: int) -> tuple[nn.Module, int]:
+def build(name: str, channels: int, size: int, pool: str = "mean") -> tuple[nn.Module, int]:
     """A backbone with random weights, and the dimension of its features.
 
     Networks that are made for one size (transformers) are made for ``size``.
@@ -31,14 +35,22 @@ def build(name: str, channels: int, size: int) -> tuple[nn.Module, int]:
         name: of a timm model, such as ``resnet18``, or ``alexnet``.
         channels: of the input.
         size: side of the input, px.
+        pool: of `POOLS`.
 
     Returns:
         the network, (B, channels, size, size) -> (B, D), and D.
 
     Raises:
-        UserError: unknown name, or a number of channels or a size that the network does not take.
+        UserError: unknown name, or a number of channels, a size or a pooling that the network does not take.
     """
-    net = _alexnet(channels) if name == "alexnet" else _timm(name, channels, size)
+    if pool not in POOLS:
+        raise UserError(f"pooling '{pool}' is unknown; set model.pool to {' or '.join(POOLS)}")
+    if name == "alexnet":
+        if pool != "mean":
+            raise UserError("backbone alexnet does not pool its maps; set model.pool to mean")
+        net = _alexnet(channels)
+    else:
+        net = _timm(name, channels, size, pool)
     patch = _patch(net)
     if size % patch:
         below = size // patch * patch
@@ -91,18 +103,22 @@ def map_channels(net: nn.Module, channels: int, size: int) -> int:
         net.train(training)
 
 
-def _timm(name: str, channels: int, size: int) -> nn.Module:
+def _timm(name: str, channels: int, size: int, pool: str) -> nn.Module:
     if not timm.is_model(name):
         near = ", ".join(timm.list_models(f"*{name[:6]}*")[:5]) or "see timm.list_models()"
         raise UserError(f"backbone '{name}' is unknown to timm; near it: {near}")
     config = timm.get_pretrained_cfg(name)
-    fixed = {"img_size": size} if config is not None and config.fixed_input_size else {}
+    given: dict[str, Any] = {"in_chans": channels, "num_classes": 0}
+    if config is not None and config.fixed_input_size:
+        given["img_size"] = size
+    if pool != "mean":  # the mean, or what a transformer has in its place, is each network's own default
+        given["global_pool"] = POOLS[pool]
     try:
-        net: nn.Module = timm.create_model(name, pretrained=False, in_chans=channels, num_classes=0, **fixed)
+        net: nn.Module = timm.create_model(name, pretrained=False, **given)
     except (TypeError, RuntimeError, AssertionError, ValueError) as error:
         raise UserError(
-            f"backbone {name} cannot be made for {channels} channels of {size} px "
-            f"({_first_line(error)}); choose another size or backbone"
+            f"backbone {name} cannot be made for {channels} channels of {size} px pooled by {pool} "
+            f"({_first_line(error)}); choose another size, pooling or backbone"
         ) from error
     return net
 

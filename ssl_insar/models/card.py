@@ -11,7 +11,9 @@ from typing import Any
 from ssl_insar.archive import Archive
 from ssl_insar.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
+"""2 knows the pooling; what is written without is of format 1 and pooled by the mean."""
+
 _WHAT = "encoder of ssl_insar: wrapped phase in, feature vector out"
 _NORMALISATION = (
     "none to do: channels are the phasor of the phase in rad (positive = away from the satellite) times "
@@ -28,6 +30,7 @@ class Card:
         backbone: name of a timm model, or alexnet.
         size: side of the input, px.
         channels: of the input, see `ssl_insar.models.InputSpec`.
+        pool: how its maps become one vector, see `ssl_insar.models.backbones.POOLS`.
         about: recipe name and hash, data (see `data_summary`), steps, scores, licence, weights
             that training began from: whatever the maker knew.
     """
@@ -35,6 +38,7 @@ class Card:
     backbone: str
     size: int
     channels: tuple[str, ...]
+    pool: str = "mean"
     about: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path, hash_: str, dimension: int) -> None:
@@ -69,6 +73,7 @@ class Card:
                 str(values["backbone"]),
                 int(values["size"]),
                 tuple(map(str, values["channels"])),
+                str(values["pool"] if int(values["format"]) > 1 else "mean"),
                 dict(values["about"]),
             )
             return card, str(values["hash"])

@@ -84,6 +84,7 @@ class Encoder(nn.Module):
         backbone: name of a timm model, such as ``resnet18``, or ``alexnet``.
         spec: the input it expects.
         about: facts for the card.
+        pool: how feature maps become one vector, see `ssl_insar.models.backbones.POOLS`.
         weights: file of weights for colour images to begin with, else random ones; what it was goes
             into the card. See `ssl_insar.models.pretrained`.
 
@@ -96,6 +97,7 @@ class Encoder(nn.Module):
         backbone: str,
         spec: InputSpec | None = None,
         about: dict[str, Any] | None = None,
+        pool: str = "mean",
         weights: Path | None = None,
     ) -> None:
         super().__init__()
@@ -103,11 +105,12 @@ class Encoder(nn.Module):
         self.spec = spec or InputSpec()
         self.backbone: nn.Module
         self.dimension: int
-        self.backbone, self.dimension = backbones.build(backbone, len(self.spec.channels), self.spec.size)
+        channels, size = self.spec.channels, self.spec.size
+        self.backbone, self.dimension = backbones.build(backbone, len(channels), size, pool)
         about = dict(about or {})
         if weights is not None:
             about["weights"] = load_pretrained(self.backbone, Path(weights), backbone)
-        self.card = Card(backbone, self.spec.size, self.spec.channels, about)
+        self.card = Card(backbone, size, channels, pool, about)
         self.keep_maps = False
         self.maps: Tensor | None = None
 
@@ -132,6 +135,8 @@ class Encoder(nn.Module):
     def hash(self) -> str:
         """Hash of weights and input specification: two encoders that agree embed alike."""
         digest = hashlib.sha256(f"{self.card.backbone} {self.card.size} {self.card.channels}".encode())
+        if self.card.pool != "mean":
+            digest.update(self.card.pool.encode())
         for name, value in sorted(self.backbone.state_dict().items()):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
@@ -230,7 +235,7 @@ class Encoder(nn.Module):
             raise UserError(f"{given}: no encoder here; give a run folder made by ssl-insar pretrain")
         card, hash_ = Card.read(folder / CARD)
         try:
-            encoder = cls(card.backbone, InputSpec(card.size, card.channels), card.about)
+            encoder = cls(card.backbone, InputSpec(card.size, card.channels), card.about, card.pool)
             encoder.backbone.load_state_dict(load_file(folder / WEIGHTS))
         except UserError as error:  # of a backbone that this timm does not know, or a card that was edited
             raise UserError(f"{folder}: {error}") from error
@@ -248,7 +253,8 @@ class Encoder(nn.Module):
         """The same architecture with random weights: a baseline that any training must beat."""
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return Encoder(self.card.backbone, self.spec, {"weights": f"random, seed {seed}"}).eval()
+            about = {"weights": f"random, seed {seed}"}
+            return Encoder(self.card.backbone, self.spec, about, self.card.pool).eval()
 
     @property
     def _device(self) -> torch.device:

@@ -64,7 +64,7 @@ class Pretraining(pl.LightningModule):
         stock = stock or Stock()
         self._donors, self._sources, self._fit = stock
         spec = InputSpec(recipe.model.size, recipe.model.channels)
-        self.encoder = Encoder(recipe.model.backbone, spec, weights=recipe.model.weights)
+        self.encoder = Encoder(recipe.model.backbone, spec, None, recipe.model.pool, recipe.model.weights)
         self.encoder.to(memory_format=torch.channels_last)
         kinds = len(stock.sources.kinds) if stock.sources else 1
         self.encoder.keep_maps = bool(recipe.heads.where)
@@ -237,7 +237,8 @@ class Pretraining(pl.LightningModule):
         places = self._places(len(reduced))
         reduced, extras = self.views.rewrapped(reduced, step, number, extras, places)
         mine = reduced[tile]
-        mine = torch.cat([inject(mine[:, :2], pairs, sources), mine[:, 2:]], 1)
+        if sources is not None:
+            mine = torch.cat([inject(mine[:, :2], pairs, sources), mine[:, 2:]], 1)
         known = self._known(pairs, sources, tile, extras, mine)
         return self.views.one(mine, step, number, known, self._places(len(mine)))
 

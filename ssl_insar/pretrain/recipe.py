@@ -43,6 +43,9 @@ class ModelConfig(Section):
 
     backbone: str = Field("resnet18", description="name of a timm model")
     size: int = Field(96, ge=32, description="side of the input, px")
+    pool: Literal["mean", "mean+max"] = Field(
+        "mean", description="how feature maps become one vector; a maximum keeps what is small in a tile"
+    )
     weights: Path | None = Field(None, description="file of ImageNet weights to begin with; None: random")
     channels: tuple[str, ...] = Field(
         ("re", "im"), description="[re, im], [cos, sin] or [cos, sin, coherence]"

@@ -20,6 +20,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from ssl_insar import __version__
 from ssl_insar.archive import Archive
 from ssl_insar.atomic import check_replaceable, replacing, write_json
+from ssl_insar.augment.config import ViewsConfig
 from ssl_insar.errors import UserError
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models import Encoder
@@ -30,6 +31,7 @@ from ssl_insar.pretrain.batches import Batches
 from ssl_insar.pretrain.callbacks import Checkpoints, Progress, Watch
 from ssl_insar.pretrain.data import loader, usable_tiles
 from ssl_insar.pretrain.events import Events, meeting_keys
+from ssl_insar.pretrain.imaging import completed
 from ssl_insar.pretrain.logs import read_rows
 from ssl_insar.pretrain.module import Pretraining
 from ssl_insar.pretrain.monitor import Monitor
@@ -121,6 +123,10 @@ def pretrain(
         other = f", in {processes.world} processes instead of {plan.before}"
         told = other if processes.world != plan.before else ""
         print(f"{folder}: going on at step {start} of {total}{told}", flush=True)
+    asked, (views, whence) = recipe, completed(recipe.views, archive)
+    recipe = asked.model_copy(update={"views": views})
+    if progress:
+        print(whence, flush=True)
     keep_freed_memory()
     _quiet()
     pl.seed_everything(recipe.seed, verbose=False)
@@ -130,11 +136,11 @@ def pretrain(
     module = Pretraining(recipe, archive.tile, per_epoch, stock, processes)
 
     def claim() -> None:
-        _write_head(folder, recipe, archive, len(tiles), plan, processes.world)
+        _write_head(folder, asked, views, archive, len(tiles), plan, processes.world)
         keep_sources(stock, recipe, archive.tile, folder)
 
     def finish(trained: Pretraining | None = None) -> Encoder:
-        processes.by_first(lambda: _finish(folder, checkpoint, recipe, archive, plan, trained))
+        processes.by_first(lambda: _finish(folder, checkpoint, asked, views, archive, plan, trained))
         return Encoder.load(folder)
 
     processes.by_first(claim)
@@ -152,12 +158,12 @@ def pretrain(
         total,
         recipe.seed,
         start,
-        processes.rank,
-        processes.world,
-        keys,
-        Events(archive) if recipe.positives.events else None,
-        recipe.positives.events,
-        None if stock.fit is None else stock.fit.numpy(),
+        rank=processes.rank,
+        world=processes.world,
+        keys=keys,
+        events=Events(archive) if recipe.positives.events else None,
+        partners=recipe.positives.events,
+        dealt=None if stock.fit is None else stock.fit.numpy(),
     )
     with wandb_log(recipe, folder) as logger:
         trainer = pl.Trainer(
@@ -264,7 +270,13 @@ def checkpoint_step(checkpoint: Path) -> int:
 
 
 def _write_head(
-    folder: Path, recipe: Recipe, archive: Archive, usable: int, plan: _Plan, processes: int
+    folder: Path,
+    recipe: Recipe,
+    views: ViewsConfig,
+    archive: Archive,
+    usable: int,
+    plan: _Plan,
+    processes: int,
 ) -> None:
     """The files that say what this run is."""
     state = {
@@ -275,6 +287,7 @@ def _write_head(
         "archive_digest": archive.digest,
         "tiles": len(archive),
         "usable_tiles": usable,
+        "views": _imaging(views),
         "steps": plan.total,
         "steps_per_epoch": plan.per_epoch,
         "processes": processes,
@@ -291,14 +304,16 @@ def _finish(
     folder: Path,
     checkpoint: Path,
     recipe: Recipe,
+    views: ViewsConfig,
     archive: Archive,
     plan: _Plan,
     module: Pretraining | None = None,
 ) -> None:
     """Save the encoder and mark the run as finished."""
     if module is None:  # killed between the last checkpoint and this place
-        stock = with_sources(stock_of(recipe, archive), recipe, archive.tile, folder)
-        module = Pretraining(recipe, archive.tile, plan.per_epoch, stock).prepare()
+        whole = recipe.model_copy(update={"views": views})
+        stock = with_sources(stock_of(whole, archive), whole, archive.tile, folder)
+        module = Pretraining(whole, archive.tile, plan.per_epoch, stock).prepare()
         module.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"])
     looks = read_rows(folder / "monitor.csv")
     about = module.encoder.card.about | {
@@ -306,13 +321,14 @@ def _finish(
         "recipe_hash": recipe.hash,
         "archive_digest": archive.digest,
         "tiles": len(archive),
+        "views": _imaging(views),
         "steps": plan.total,
         "epochs": recipe.optim.epochs,
         "monitor": looks[-1] if looks else {},
         "data": data_summary(archive, recipe.model.size),
         "ssl_insar": __version__,
     }
-    encoder = Encoder(recipe.model.backbone, module.encoder.spec, about)
+    encoder = Encoder(recipe.model.backbone, module.encoder.spec, about, recipe.model.pool)
     encoder.backbone.load_state_dict(module.kept.backbone.state_dict())
     encoder.save(folder / "encoder")
     presence = module.kept_heads.presence
@@ -320,6 +336,11 @@ def _finish(
         Detector.trained_by(recipe, encoder, presence).save(folder / "detector")
     state = _state(folder) or {}
     write_json(folder / STATE, state | {"finished": True, "encoder_hash": encoder.hash})
+
+
+def _imaging(views: ViewsConfig) -> dict[str, float]:
+    """What the views took the archive's pixels to be, whoever said it."""
+    return {"spacing_m": views.pixel_spacing, "wavelength_m": views.radar_wavelength}
 
 
 def _state(folder: Path) -> dict[str, Any] | None:

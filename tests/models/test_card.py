@@ -11,7 +11,7 @@ from made import TINY
 from ssl_insar.archive import Archive
 from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder, InputSpec
-from ssl_insar.models.card import Card, data_summary
+from ssl_insar.models.card import FORMAT, Card, data_summary
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_saving_again_changes_nothing(folder: Path, tmp_path: Path) -> None:
         (lambda card: json.dumps(card | {"size": "large"}), "damaged card"),
         (lambda card: json.dumps(card | {"about": 3}), "damaged card"),
         (lambda card: json.dumps(card | {"format": "x"}), "damaged card"),
-        (lambda card: json.dumps(card | {"format": 2}), "newer ssl_insar; upgrade"),
+        (lambda card: json.dumps(card | {"format": FORMAT + 1}), "newer ssl_insar; upgrade"),
         (lambda card: json.dumps(card | {"channels": ["red"]}), "channels .red.: choose"),
         (lambda card: json.dumps(card | {"backbone": "resnet18"}), "damaged encoder"),
         (lambda card: json.dumps(card | {"backbone": "resnet199"}), "unknown to timm"),
