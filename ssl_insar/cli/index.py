@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ssl_insar.search.store import Store
 
 _PATH = click.Path(path_type=Path)
+_index = click.argument("index", metavar="INDEX", type=_PATH)
+_embeddings = click.argument("embeddings", metavar="EMB", type=_PATH)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -103,7 +105,7 @@ def command() -> None:
     "  ssl-insar index build embeddings --out index\n"
     "  ssl-insar index build embeddings --out index --recall .99 --memory 4GB",
 )
-@click.argument("embeddings", metavar="EMB", type=_PATH)
+@_embeddings
 @click.option("--out", required=True, type=_PATH, help="Folder to write; an index there is replaced.")
 @settings
 def build(embeddings: Path, out: Path, **given: Any) -> None:
@@ -115,8 +117,8 @@ def build(embeddings: Path, out: Path, **given: Any) -> None:
 
 
 @command.command("add", epilog="\b\nExample:\n  ssl-insar index add index new-embeddings")
-@click.argument("index", metavar="INDEX", type=_PATH)
-@click.argument("embeddings", metavar="EMB", type=_PATH)
+@_index
+@_embeddings
 def add(index: Path, embeddings: Path) -> None:
     """Add the tiles of EMB to INDEX; none of them may be there yet.
 
@@ -131,8 +133,8 @@ def add(index: Path, embeddings: Path) -> None:
 
 
 @command.command("update", epilog="\b\nExample:\n  ssl-insar index update index new-embeddings")
-@click.argument("index", metavar="INDEX", type=_PATH)
-@click.argument("embeddings", metavar="EMB", type=_PATH)
+@_index
+@_embeddings
 def update(index: Path, embeddings: Path) -> None:
     """Replace the tiles of INDEX that are in EMB, and add those that are new."""
     from ssl_insar.search import Store
@@ -149,7 +151,7 @@ def update(index: Path, embeddings: Path) -> None:
     "  ssl-insar index remove index 20180101_20180113_r0_c224\n"
     "  ssl-insar index remove index --ids bad-tiles.txt",
 )
-@click.argument("index", metavar="INDEX", type=_PATH)
+@_index
 @click.argument("tiles", metavar="[TILE]...", nargs=-1)
 @click.option("--ids", type=click.File(encoding="utf-8"), help="File of tile ids, one a line; - reads them.")
 def remove(index: Path, tiles: tuple[str, ...], ids: Any) -> None:
@@ -171,7 +173,7 @@ def remove(index: Path, tiles: tuple[str, ...], ids: Any) -> None:
     "  ssl-insar index compact index\n"
     "  ssl-insar index compact index --again --recall .99",
 )
-@click.argument("index", metavar="INDEX", type=_PATH)
+@_index
 @click.option("--again", is_flag=True, help="Rebuild from the embeddings even if nothing has changed.")
 @settings
 def compact(index: Path, again: bool, **given: Any) -> None:
@@ -187,18 +189,28 @@ def compact(index: Path, again: bool, **given: Any) -> None:
     _say(store)
 
 
-@command.command("info", epilog="\b\nExample:\n  ssl-insar index info index")
-@click.argument("index", metavar="INDEX", type=_PATH)
-def info(index: Path) -> None:
+@command.command(
+    "info", epilog="\b\nExamples:\n  ssl-insar index info index\n  ssl-insar index info index --check"
+)
+@_index
+@click.option("--check", is_flag=True, help="Read every file and compare it with its checksum.")
+def info(index: Path, check: bool) -> None:
     """Say what INDEX holds, how it is searched, and with what recall."""
     from ssl_insar.search import Store
+    from ssl_insar.search.archives import of_tiles
     from ssl_insar.search.choice import text_of
 
     store = Store.open(index)
+    if check:
+        unknown = len(store.snapshot.segments) - store.check()
+        click.echo("every file with a checksum is as it was written")
+        if unknown:
+            click.echo(f"{unknown} pieces have none: ssl-insar index compact {index} --again")
     _say(store)
     told = store.manifest
     click.echo(f"encoder: {told.provenance.encoder} (hash {told.provenance.encoder_hash})")
-    click.echo(f"archive: {told.provenance.archive}")
+    for archive, tiles in of_tiles(store.catalogue(), told.provenance).value_counts().items():
+        click.echo(f"archive: {archive} ({tiles} tiles)")
     click.echo(f"change {told.generation}; {told.removed_count} removed tiles not yet compacted")
     for about in told.segments:
         tuned = about.tuned

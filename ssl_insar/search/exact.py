@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,15 @@ from ssl_insar.search.backend import import_faiss
 
 ROWS = 65_536
 """Vectors handled at a time, so that float32 copies of a large matrix never stand in memory whole."""
+
+_COMPILED_FROM = 4_000_000
+"""Numbers in the vectors to be compared from which compiled code repays its import."""
+
+_FEW = 16
+"""Queries up to which comparing them one by one is faster than one product for all."""
+
+_A_THREAD = 256
+"""Queries that a thread repays its start with."""
 
 
 def chunks(matrix: NDArray[np.float16]) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -39,6 +49,10 @@ def nearest(
     """
     faiss = import_faiss()
     among = np.arange(len(matrix)) if rows is None else rows
+    if len(queries) <= _FEW and _repays(matrix, among):
+        # Few queries do not repay float32 copies of the vectors.
+        each = [_compiled(matrix, query[None], among[None], k)[0] for query in queries]
+        return np.concatenate(each) if each else np.empty((0, k), np.int64)
     best = np.empty((len(queries), 0), np.float32)
     found = np.empty((len(queries), 0), np.int64)
     for start in range(0, len(among), ROWS):
@@ -68,15 +82,37 @@ def rescored(
     Shape:
         (N, D), (q, D), (q, n) -> rows (q, min(k, n)), -1 where there is none; their cosines, -inf there
     """
+    if _repays(matrix, rows):
+        return _compiled(matrix, queries, rows, min(k, rows.shape[1]))
     rows = np.sort(rows, axis=1)
-    cosines = np.empty(rows.shape, np.float32)
-    # Queries at a time: their candidates' vectors must not fill the memory.
-    step = max(1, ROWS // max(rows.shape[1], 1))
-    for start in range(0, len(queries), step):
-        here = slice(start, start + step)
-        cosines[here] = _cosines(matrix, queries[here], rows[here])
+    cosines = _cosines(matrix, queries, rows)
     best = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(rows, best, 1), np.take_along_axis(cosines, best, 1)
+
+
+def _repays(matrix: NDArray[np.float16], rows: NDArray[np.int64]) -> bool:
+    return bool(rows.size * matrix.shape[1] >= _COMPILED_FROM)
+
+
+def _compiled(
+    matrix: NDArray[np.float16], queries: NDArray[np.float32], rows: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """`rescored`, by compiled code, on the threads that FAISS uses."""
+    from ssl_insar.search.kernels import best_of
+
+    bits = np.ascontiguousarray(matrix).view(np.uint16)
+    bits.flags.writeable = False  # numba compiles once more for what could be written to
+    best = np.full((len(queries), k), -1, np.int64)
+    cosines = np.full((len(queries), k), -np.inf, np.float32)
+    threads = min(int(import_faiss().omp_get_max_threads()), len(queries) // _A_THREAD)
+    if threads < 2:
+        best_of(bits, queries, rows, best, cosines)
+        return best, cosines
+    parts = zip(*(np.array_split(array, threads) for array in (queries, rows, best, cosines)), strict=True)
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(best_of, bits, *part) for part in parts]:
+            done.result()
+    return best, cosines
 
 
 def _cosines(

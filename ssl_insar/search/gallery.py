@@ -20,9 +20,9 @@ from ssl_insar import phase as ph
 from ssl_insar.archive import Archive
 from ssl_insar.archive.catalogue import LABEL_PREFIX
 from ssl_insar.atomic import replacing
-from ssl_insar.errors import UserError
 from ssl_insar.maps import PHASE_COLOURS, SIGN, colour_bar, phase_rgb
 from ssl_insar.search.index import Index
+from ssl_insar.search.pictures import Pictures
 from ssl_insar.search.query import Query
 
 if TYPE_CHECKING:
@@ -135,33 +135,8 @@ class Gallery:
             scratch.write_text(page, encoding="utf-8", errors="replace")
 
 
-def open_archive(index: Index, path: str | Path | None = None) -> Archive:
-    """The archive that holds the tiles of an index.
-
-    Args:
-        index: from which the tiles' pictures are wanted.
-        path: where the archive is; None: where it was when the index was made.
-
-    Raises:
-        UserError: it is not there, or holds other tiles.
-    """
-    try:
-        archive = Archive.open(path if path is not None else index.provenance.archive)
-    except UserError as error:
-        hint = "" if path is not None else "; pass --archive if it has moved"
-        raise UserError(f"{error}{hint}") from error
-    if archive.digest != index.provenance.archive_digest:
-        held = set(archive.catalogue["id"])
-        lost = sum(tile_id not in held for tile_id in index.catalogue["id"])
-        if lost:
-            raise UserError(
-                f"{archive.path}: another archive: lacks {lost} of the index's {len(index)} tiles"
-            )
-    return archive
-
-
 def make_gallery(
-    index: Index, query: Query, table: pd.DataFrame, archive: Archive, notes: Sequence[str] = ()
+    index: Index, query: Query, table: pd.DataFrame, archive: Archive | Pictures, notes: Sequence[str] = ()
 ) -> Gallery:
     """Pictures and captions of a query and its neighbours.
 
@@ -169,17 +144,19 @@ def make_gallery(
         index: where they were found.
         query: what was searched for.
         table: its neighbours, from `ssl_insar.search.query.as_table`.
-        archive: holds the tiles, from `open_archive`.
+        archive: holds the tiles, from `open_archive`; or `Pictures` of several archives.
         notes: sentences on how they were found.
     """
     shown = table.head(MOST)
     told = list(notes)
     if len(shown) < len(table):
         told.append(f"The first {len(shown)} of {len(table)} neighbours are drawn; results.csv has them all.")
-    pictures = archive.phasors([archive.position(tile_id) for tile_id in shown["id"]])
+    tiles = archive if isinstance(archive, Pictures) else Pictures(index, [archive])
+    own = [] if query.position is None else [str(index.catalogue["id"].iloc[query.position])]
+    pictures = tiles.phasors([*own, *shown["id"]])
     several = len(query.tiles) > 1
     neighbours = []
-    for picture, (_, row) in zip(pictures, shown.iterrows(), strict=True):
+    for picture, (_, row) in zip(pictures[len(own) :], shown.iterrows(), strict=True):
         lines = _caption(row)
         if several:
             lines.append(f"like the query at row {row['query_row']}, col {row['query_col']}")
@@ -187,14 +164,17 @@ def make_gallery(
         neighbours.append(
             Panel(phase_rgb(picture), f"{row['rank']}   cosine {row['cosine']:.3f}", lines, details)
         )
-    return Gallery(_query_panel(index, query, shown, archive), neighbours, told)
+    panel = _query_panel(index, query, shown, pictures[0] if own else None)
+    return Gallery(panel, neighbours, [*told, *tiles.missing])
 
 
-def _query_panel(index: Index, query: Query, table: pd.DataFrame, archive: Archive) -> Panel:
+def _query_panel(
+    index: Index, query: Query, table: pd.DataFrame, picture: NDArray[np.complex64] | None
+) -> Panel:
     if query.frame is None:
         assert query.position is not None  # a query is a tile or a file
+        assert picture is not None
         row = index.catalogue.iloc[query.position]
-        picture = archive.phasors([archive.position(row["id"])])[0]
         return Panel(phase_rgb(picture), plain(row["id"]), _caption(row))
     frame = query.frame
     facts = {

@@ -20,10 +20,11 @@ from ssl_insar.models.embeddings import Embeddings
 from ssl_insar.phase import BoolArray
 from ssl_insar.search import manifest as manifests
 from ssl_insar.search.backend import import_faiss
+from ssl_insar.search.checks import checked_queries
 from ssl_insar.search.choice import EXACT_UP_TO
 from ssl_insar.search.exclude import Exclusions
 from ssl_insar.search.snapshot import Snapshot
-from ssl_insar.search.store import Store, checked_queries
+from ssl_insar.search.store import Store
 
 Exclude: TypeAlias = "BoolArray | Callable[[int], BoolArray]"
 """Rows that may not be answers: (N,) for all queries, (q, N), or a function of the query's number."""

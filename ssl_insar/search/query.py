@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ssl_insar.archive.sources import fingerprint
 from ssl_insar.archive.spacing import at_spacing
 from ssl_insar.archive.tiling import cut
 from ssl_insar.errors import UserError
+from ssl_insar.phase import BoolArray
 from ssl_insar.readers import Frame, ReadOptions, read
 from ssl_insar.search.exclude import Facts
 from ssl_insar.search.index import Index, Neighbour
@@ -47,6 +48,7 @@ class Query:
         tiles: q facts for the exclusions.
         position: row in the index's catalogue, for a tile of the index; None for a file.
         frame: the interferogram, for a file; None for a tile of the index.
+        others: scenes that are no answers either, as those of examples.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Query:
     tiles: list[Facts]
     position: int | None = None
     frame: Frame | None = None
+    others: list[Facts] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,13 @@ def resolve(
 
 
 def find(
-    index: Index, query: Query, k: int = 10, *, keep_same_pair: bool = False, keep_overlapping: bool = False
+    index: Index,
+    query: Query,
+    k: int = 10,
+    *,
+    keep_same_pair: bool = False,
+    keep_overlapping: bool = False,
+    allowed: BoolArray | None = None,
 ) -> list[Match]:
     """The ``k`` tiles most like a query, best first; `ssl_insar.search.exclude` says which are left out.
 
@@ -146,10 +155,13 @@ def find(
         k: how many.
         keep_same_pair: let tiles of the query's interferogram be answers.
         keep_overlapping: let tiles on the query's ground be answers.
+        allowed: (N,) True where a row may be an answer, as `Filter.mask` gives it; None: all.
     """
     excluded = index.exclusions.mask(
-        query.tiles, keep_same_pair=keep_same_pair, keep_overlapping=keep_overlapping
+        [*query.tiles, *query.others], keep_same_pair=keep_same_pair, keep_overlapping=keep_overlapping
     )
+    if allowed is not None:
+        excluded |= ~allowed
     best: dict[int, Match] = {}
     for number, neighbours in enumerate(index.search(query.vectors, k, exclude=excluded)):
         for found in neighbours:

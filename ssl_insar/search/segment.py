@@ -25,6 +25,7 @@ from ssl_insar.phase import BoolArray
 from ssl_insar.search import exact
 from ssl_insar.search.backend import import_faiss, on_gpu
 from ssl_insar.search.building import LISTS, fill
+from ssl_insar.search.checksum import checksum
 from ssl_insar.search.choice import Choice
 from ssl_insar.search.tuning import GOAL, Tuned, parameters, tune
 
@@ -55,6 +56,7 @@ class About:
         reason: why this index.
         tuned: how it is searched.
         sizes: bytes of each file; what is shorter was cut off. Empty in format 1.
+        checksums: CRC-32 of each file, which `check` compares. Empty in indexes of earlier versions.
         lists: path of inverted lists on disk when they were written; None: they are in the index.
     """
 
@@ -65,6 +67,7 @@ class About:
     reason: str = ""
     tuned: Tuned = dataclasses.field(default_factory=Tuned)
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    checksums: dict[str, int] = dataclasses.field(default_factory=dict)
     lists: str | None = None
 
     @classmethod
@@ -148,6 +151,10 @@ class Segment:
     def __len__(self) -> int:
         return self.about.count
 
+    def changed(self) -> list[str]:
+        """Names of files whose bytes are no longer those that were written; reads them whole."""
+        return [n for n, told in self.about.checksums.items() if checksum(self.folder / n) != told]
+
     def catalogue(self) -> pd.DataFrame:
         """The rows' catalogue, as `read_catalogue` gives it."""
         # From the file as it was opened: a writer may have swept it away since.
@@ -176,29 +183,37 @@ class Segment:
         return np.concatenate(rows), np.concatenate(places)
 
     def nearest(
-        self, queries: NDArray[np.float32], k: int, allowed: BoolArray | None = None
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: BoolArray | None = None,
+        *,
+        exactly: bool = False,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The ``k`` nearest rows of each query.
+        """As `Snapshot.nearest`, of this segment's n rows: every one has a place in ``allowed``.
 
         Args:
-            queries: unit vectors.
+            queries: (q, D).
             k: how many.
-            allowed: True where a row may be an answer; None: all.
-
-        Shape:
-            (q, D), (n,) -> rows (q, up to k), -1 where there is none; cosines, -inf there
+            allowed: (n,).
+            exactly: compare with each row allowed, whatever the index.
         """
         count = len(self) if allowed is None else int(np.count_nonzero(allowed))
         if count == 0:
             return np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
-        found = self._candidates(queries, min(k, count), allowed, count)
+        found = self._candidates(queries, min(k, count), allowed, count, exactly)
         return exact.rescored(self.matrix, queries, found, min(k, count))
 
     def _candidates(
-        self, queries: NDArray[np.float32], k: int, allowed: BoolArray | None, count: int
+        self, queries: NDArray[np.float32], k: int, allowed: BoolArray | None, count: int, exactly: bool
     ) -> NDArray[np.int64]:
+        flat = self.about.kind == "flat"
         # One more than asked: with equal cosines at the end, the order of the rows decides.
-        fetch = min(max(k + 1, k * self.about.tuned.rescore), count)
+        one_more = min(k + 1, count)
+        if not flat and (exactly or (allowed is not None and count <= EXACT_AMONG)):
+            rows = None if allowed is None else np.flatnonzero(allowed)
+            return exact.nearest(self.matrix, queries, one_more, rows)
+        fetch = min(max(one_more, k * self.about.tuned.rescore), count)
         if allowed is None:
             return self._search(queries, fetch)
         left_out = len(self) - count
@@ -206,9 +221,7 @@ class Segment:
             found = self._search(queries, fetch + left_out)
             return np.where((found >= 0) & allowed[found], found, -1)
         # A flat index compares with all that are allowed anyway; one product for many queries is faster.
-        if count <= EXACT_AMONG and (
-            self.about.kind != "flat" or len(queries) > 1 or count < len(self) // 64
-        ):
+        if flat and count <= EXACT_AMONG and (len(queries) > 1 or count < len(self) // 64):
             return exact.nearest(self.matrix, queries, fetch, np.flatnonzero(allowed))
         return self._search_among(queries, fetch, allowed)
 
@@ -292,6 +305,7 @@ def write(
     store = fill(matrix, choice, folder, progress=progress)
     tuned = tune(store, choice.kind, matrix, goal=goal)
     faiss.write_index(store, str(folder / INDEX))
+    files = sorted(folder.iterdir())
     return About(
         name=folder.name,
         count=len(matrix),
@@ -299,7 +313,8 @@ def write(
         kind=choice.kind,
         reason=choice.reason,
         tuned=tuned,
-        sizes={path.name: path.stat().st_size for path in sorted(folder.iterdir())},
+        sizes={path.name: path.stat().st_size for path in files},
+        checksums={path.name: checksum(path) for path in files},
         lists=str((folder / LISTS).resolve()) if choice.on_disk else None,
     )
 

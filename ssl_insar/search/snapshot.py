@@ -24,7 +24,7 @@ from ssl_insar.models.embeddings import unit_rows
 from ssl_insar.phase import BoolArray
 from ssl_insar.search import manifest as manifests
 from ssl_insar.search.manifest import Manifest
-from ssl_insar.search.segment import Part, Segment
+from ssl_insar.search.segment import EXACT_AMONG, Part, Segment
 
 _TRIES = 5
 
@@ -171,6 +171,9 @@ class Snapshot:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The ``k`` nearest of each query; of equal ones the first in position.
 
+        Where not every row may be an answer, by ``allowed`` or because it was removed, and no more than
+        `EXACT_AMONG` may be, every one of those is compared: nothing is missed.
+
         Args:
             queries: unit vectors.
             k: how many.
@@ -179,6 +182,9 @@ class Snapshot:
         Shape:
             (q, D), (N,) -> positions (q, up to k), -1 where there is none; cosines, -inf there
         """
+        left = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        narrowed = allowed is not None or self.manifest.removed_count > 0
+        exactly = narrowed and left <= EXACT_AMONG
         found = []
         for number, (segment, rows) in enumerate(zip(self.segments, self.live, strict=True)):
             start = int(self.starts[number])
@@ -187,7 +193,7 @@ class Snapshot:
             if rows is not None:
                 mask = np.zeros(len(segment), bool)
                 mask[rows] = True if here is None else here
-            local, cosines = segment.nearest(queries, k, mask)
+            local, cosines = segment.nearest(queries, k, mask, exactly=exactly)
             place = local if rows is None else np.searchsorted(rows, local)
             found.append((np.where(local >= 0, place + start, -1), cosines))
         if len(found) == 1:

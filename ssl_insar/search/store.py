@@ -20,28 +20,31 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from ssl_insar.archive.store import read_manifest as read_archive_manifest
 from ssl_insar.errors import UserError
-from ssl_insar.models.embeddings import Embeddings, Provenance, unit_rows
-from ssl_insar.search import exact, segment
+from ssl_insar.models.embeddings import Embeddings
 from ssl_insar.search import manifest as manifests
+from ssl_insar.search.archives import cutting_of, merged, with_archive
 from ssl_insar.search.backend import import_faiss
-from ssl_insar.search.choice import EXACT_UP_TO, Choice, choose
-from ssl_insar.search.lock import LOCK, WRITER, writing
+from ssl_insar.search.change import Change, Fresh, changing
+from ssl_insar.search.checks import check_alike, check_vectors, checked_queries, some
+from ssl_insar.search.choice import EXACT_UP_TO
+from ssl_insar.search.held import find_held
+from ssl_insar.search.layout import check_ours, manifest_of, next_segment
+from ssl_insar.search.lock import writing
 from ssl_insar.search.manifest import Manifest
 from ssl_insar.search.segment import Part
+from ssl_insar.search.settings import Settings
 from ssl_insar.search.snapshot import Snapshot, stacked
 from ssl_insar.search.tuning import GOAL
 
-_SEGMENT, _REMOVED = "segment-", "removed-"
-_FORMAT_1_FILES = (segment.EMBEDDINGS, segment.INDEX, segment.CATALOGUE)
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Store:
@@ -63,26 +66,15 @@ class Store:
 
     @classmethod
     def create(
-        cls,
-        embeddings: Embeddings,
-        path: str | Path,
-        *,
-        recall: float = GOAL,
-        memory: int | None = None,
-        changing: bool = True,
-        exact_up_to: int = EXACT_UP_TO,
-        progress: bool = False,
+        cls, embeddings: Embeddings, path: str | Path, *, progress: bool = False, **settings: Unpack[Settings]
     ) -> Store:
         """Index embeddings in a new folder, or in place of the index that is there.
 
         Args:
             embeddings: what to index.
             path: the folder.
-            recall: share of the true 10 nearest that a search is to find; reached by measuring.
-            memory: bytes that the index may take; None: half of this machine's memory.
-            changing: whether tiles will be added and removed; otherwise a graph may be built.
-            exact_up_to: number of vectors up to which a search compares with all of them.
             progress: draw progress bars.
+            settings: as in `Settings`.
 
         Raises:
             UserError: nothing to index, NaN, infinite or zero embeddings, ids that are not unique, a
@@ -90,31 +82,31 @@ class Store:
             ValueError: a recall outside (0, 1].
         """
         import_faiss()
-        if not 0 < recall <= 1:
-            raise ValueError(f"recall {recall} is not in (0, 1]")
         folder = Path(path)
-        _check_ours(folder)
+        check_ours(folder)
         check_vectors(embeddings)
-        fresh = Manifest(
+        manifest = Manifest(
             dimension=int(embeddings.matrix.shape[1]),
             provenance=embeddings.provenance,
-            **_cutting_of(embeddings.provenance.archive),
-            goal=recall,
-            memory=memory,
-            changing=changing,
-            exact_up_to=exact_up_to,
+            **cutting_of(embeddings.provenance.archive),
+            goal=GOAL,
+            exact_up_to=EXACT_UP_TO,
         )
+        manifest = _with(manifest, settings)
         new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with writing(folder):
-                before = _manifest_of(folder)
+                before = manifest_of(folder)
                 if before is not None:  # keys go on: none is ever given twice
-                    fresh = dataclasses.replace(fresh, generation=before.generation, next_key=before.next_key)
-                fresh = dataclasses.replace(fresh, next_segment=_next_segment(folder, before))
-                keys = fresh.next_key + np.arange(len(embeddings))
-                with _changing(folder, before) as change:
-                    change(fresh, [Part(embeddings.matrix)], keys, embeddings.catalogue, progress=progress)
+                    manifest = dataclasses.replace(
+                        manifest, generation=before.generation, next_key=before.next_key
+                    )
+                manifest = dataclasses.replace(manifest, next_segment=next_segment(folder, before))
+                keys = manifest.next_key + np.arange(len(embeddings))
+                fresh = Fresh([Part(embeddings.matrix)], keys, with_archive(embeddings))
+                with changing(folder, before) as change:
+                    change.publish(manifest, fresh, progress=progress)
         except BaseException:
             if new and not (folder / manifests.NAME).exists():
                 shutil.rmtree(folder, ignore_errors=True)
@@ -137,6 +129,25 @@ class Store:
     def refresh(self) -> None:
         """See what others have changed since."""
         self.snapshot = Snapshot.open(self.folder)
+
+    def check(self) -> int:
+        """Compare every file with its checksum; reads them whole.
+
+        Returns:
+            how many segments have checksums; the others are of earlier versions.
+
+        Raises:
+            UserError: bytes of a file have changed since it was written, or it cannot be read.
+        """
+        for part in self.snapshot.segments:
+            try:
+                changed = part.changed()
+            except OSError as error:
+                raise manifests.damaged(self.folder, str(error)) from error
+            if changed:
+                names = ", ".join(f"{part.about.name}/{name}" for name in changed)
+                raise manifests.damaged(self.folder, f"bytes of {names} have changed")
+        return sum(bool(part.about.checksums) for part in self.snapshot.segments)
 
     def vectors(self, keys: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Unit vectors by key.
@@ -214,20 +225,20 @@ class Store:
         """
         check_vectors(embeddings)
         with self._writing() as (now, change):
-            self._check_alike(embeddings)
-            held = _find(now, embeddings.ids)
+            check_alike(self.folder, self.manifest, embeddings)
+            held = find_held(now, embeddings.ids)
             if len(held.ids) and not replace:
                 raise UserError(
                     f"{self.folder}: tiles are already there: {some(held.ids)}; "
                     "to replace them: ssl-insar index update"
                 )
-            fresh = np.ones(len(embeddings), bool)
-            fresh[held.places] = False
+            new = np.ones(len(embeddings), bool)
+            new[held.places] = False
             keys = np.empty(len(embeddings), np.int64)
-            keys[fresh] = now.manifest.next_key + np.arange(int(fresh.sum()))
+            keys[new] = now.manifest.next_key + np.arange(int(new.sum()))
             keys[held.places] = held.keys
             manifest = dataclasses.replace(
-                now.manifest, provenance=_provenance(now.manifest.provenance, embeddings.provenance)
+                now.manifest, provenance=merged(now.manifest.provenance, embeddings.provenance)
             )
             live = held.without(now)
             kept = len(now.segments)
@@ -238,14 +249,13 @@ class Store:
                 count += len(live[kept])
             joined = range(kept, len(now.segments))
             tables = [now.segments[i].catalogue().iloc[live[i]] for i in joined]
-            change(
-                dataclasses.replace(manifest, segments=manifest.segments[:kept]),
+            fresh = Fresh(
                 [*(Part(now.segments[i].matrix, live[i]) for i in joined), Part(embeddings.matrix)],
                 np.concatenate([*(now.segments[i].keys[live[i]] for i in joined), keys]),
-                stacked([*tables, embeddings.catalogue]),
-                live[:kept],
-                progress=progress,
+                stacked([*tables, with_archive(embeddings)]),
             )
+            manifest = dataclasses.replace(manifest, segments=manifest.segments[:kept])
+            change.publish(manifest, fresh, live[:kept], progress=progress)
         return len(held.ids)
 
     def update(self, embeddings: Embeddings, *, progress: bool = False) -> int:
@@ -263,33 +273,32 @@ class Store:
         """
         wanted = list(dict.fromkeys(ids))
         with self._writing() as (now, change):
-            held = _find(now, wanted)
+            held = find_held(now, wanted)
             if len(held.ids) < len(wanted):
                 missing = sorted(set(wanted) - set(held.ids))
                 raise UserError(f"{self.folder}: holds no tile {some(missing)}; nothing was removed")
             if len(wanted) == len(now):
                 raise UserError(f"{self.folder}: that is every tile; delete the folder instead")
             if wanted:
-                change(now.manifest, live=held.without(now))
+                change.publish(now.manifest, live=held.without(now))
         return len(wanted)
 
-    def compact(self, *, progress: bool = False, **settings: Any) -> bool:
+    def compact(self, *, progress: bool = False, **settings: Unpack[Settings]) -> bool:
         """Write everything anew into one segment.
 
         Args:
             progress: draw progress bars.
-            settings: ``recall``, ``memory``, ``changing`` or ``exact_up_to`` to change; see `create`.
+            settings: as in `Settings`; those given are changed.
 
         Returns:
             whether there was anything to do.
 
         Raises:
             UserError: another writer.
+            ValueError: a recall outside (0, 1].
         """
-        if "recall" in settings:
-            settings["goal"] = settings.pop("recall")
         with self._writing() as (now, change):
-            manifest = dataclasses.replace(now.manifest, **settings)
+            manifest = _with(now.manifest, settings)
             whole = len(now.segments) == 1 and now.live[0] is None
             if whole and manifest == now.manifest:
                 return False
@@ -302,267 +311,25 @@ class Store:
             self._write_anew(now, now.manifest, change, progress)
 
     @staticmethod
-    def _write_anew(now: Snapshot, manifest: Manifest, change: Any, progress: bool) -> None:
-        change(
-            dataclasses.replace(manifest, segments=()),
-            now.parts,
-            now.keys,
-            now.catalogue(),
-            progress=progress,
-        )
+    def _write_anew(now: Snapshot, manifest: Manifest, change: Change, progress: bool) -> None:
+        fresh = Fresh(now.parts, now.keys, now.catalogue())
+        change.publish(dataclasses.replace(manifest, segments=()), fresh, progress=progress)
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[Snapshot, Any]]:
+    def _writing(self) -> Iterator[tuple[Snapshot, Change]]:
         """Hold the folder, at its latest state, for one change."""
         with writing(self.folder):
             now = Snapshot.open(self.folder)
-            with _changing(self.folder, now.manifest) as change:
+            with changing(self.folder, now.manifest) as change:
                 yield now, change
         self.refresh()
 
-    def _check_alike(self, embeddings: Embeddings) -> None:
-        ours, theirs = self.manifest.provenance, embeddings.provenance
-        if theirs.encoder_hash != ours.encoder_hash:
-            raise UserError(
-                f"{self.folder}: made by another encoder (hash {ours.encoder_hash}, these embeddings by "
-                f"{theirs.encoder_hash}): embed with that one, or index everything again"
-            )
-        dimension = embeddings.matrix.shape[1]
-        if dimension != self.dimension:
-            raise UserError(f"{self.folder}: holds vectors of dimension {self.dimension}, not {dimension}")
-        cutting = _cutting_of(theirs.archive)
-        for name, unit in (("tile", "px"), ("spacing", "m")):
-            mine, given = getattr(self.manifest, name), cutting[name]
-            if self.manifest.tile is not None and cutting["tile"] is not None and mine != given:
-                raise UserError(
-                    f"{self.folder}: holds tiles of {name} {mine} {unit}, these have {given}: "
-                    "ingest again with the same --tile and --spacing"
-                )
 
-
-@dataclasses.dataclass(frozen=True)
-class _Held:
-    """Tiles that are in the index.
-
-    Attributes:
-        ids: tile ids.
-        places: where in the list that was asked for.
-        keys: their keys.
-        rows: rows of each segment.
-    """
-
-    ids: list[str]
-    places: NDArray[np.int64]
-    keys: NDArray[np.int64]
-    rows: list[NDArray[np.int64]]
-
-    def without(self, now: Snapshot) -> list[NDArray[np.int64]]:
-        """Rows of each segment that are left without these."""
-        every = (
-            np.arange(len(s)) if live is None else live
-            for s, live in zip(now.segments, now.live, strict=True)
-        )
-        return [np.setdiff1d(e, r, assume_unique=True) for e, r in zip(every, self.rows, strict=True)]
-
-
-def _find(now: Snapshot, ids: Sequence[str]) -> _Held:
-    wanted = pa.array(list(ids), pa.string())
-    rows, places, keys = [], [], []
-    for held, live in zip(now.segments, now.live, strict=True):
-        found, place = held.find(wanted)
-        if live is not None:
-            still = np.isin(found, live)
-            found, place = found[still], place[still]
-        rows.append(found)
-        places.append(place)
-        keys.append(held.keys[found])
-    where = np.concatenate(places)
-    return _Held([ids[i] for i in where], where, np.concatenate(keys), rows)
-
-
-@contextmanager
-def _changing(folder: Path, before: Manifest | None) -> Iterator[Any]:
-    """Give the function that makes one change, and sweep what is left behind, before and after."""
-    _sweep(folder, before)
-
-    def change(
-        manifest: Manifest,
-        parts: Sequence[Part] = (),
-        keys: NDArray[np.int64] | None = None,
-        catalogue: pd.DataFrame | None = None,
-        live: Sequence[NDArray[np.int64]] = (),
-        *,
-        progress: bool = False,
-    ) -> None:
-        """Publish a manifest: its segments with their live rows, and a new one of the parts."""
-        generation = manifest.generation + 1
-        left = {
-            about.name: np.delete(np.arange(about.count), rows)
-            for about, rows in zip(manifest.segments, live, strict=True)
-            if len(rows) < about.count
-        }
-        name = f"{_REMOVED}{generation:06d}.npz" if left else None
-        if name is not None:
-            np.savez(folder / name, **left)  # type: ignore[arg-type]
-        segments = manifest.segments
-        if parts:
-            assert keys is not None
-            assert catalogue is not None
-            about = segment.write(
-                folder / f"{_SEGMENT}{manifest.next_segment:06d}",
-                parts,
-                keys,
-                catalogue,
-                choice_for(manifest, sum(map(len, parts))),
-                goal=manifest.goal,
-                progress=progress,
-            )
-            manifests.flush_folder(folder / about.name)
-            segments = (*segments, about)
-        published = dataclasses.replace(
-            manifest,
-            segments=segments,
-            removed=name,
-            removed_count=sum(map(len, left.values())),
-            generation=generation,
-            next_key=manifest.next_key if keys is None else max(manifest.next_key, int(keys.max()) + 1),
-            next_segment=manifest.next_segment + (1 if parts else 0),
-        )
-        manifests.flush_folder(folder)
-        manifests.publish(folder, published)
-        _sweep(folder, published)
-
-    try:
-        yield change
-    except BaseException:
-        _sweep(folder, _manifest_of(folder))
-        raise
-
-
-def choice_for(manifest: Manifest, count: int) -> Choice:
-    """The index for a segment of so many vectors."""
-    return choose(
-        count,
-        manifest.dimension,
-        memory=manifest.memory,
-        changing=manifest.changing,
-        exact_up_to=manifest.exact_up_to or EXACT_UP_TO,
-    )
-
-
-def _sweep(folder: Path, manifest: Manifest | None) -> None:
-    """Delete what the manifest does not name; None: there is none."""
-    if manifest is None and (folder / manifests.NAME).exists():
-        return  # damaged: what it named may still be wanted
-    named: set[str | None] = set()
-    if manifest is not None:
-        named = {manifest.removed, *(about.name for about in manifest.segments)}
-    for path in folder.iterdir():
-        old = path.name in _FORMAT_1_FILES and "." not in named
-        if path.name in named or not (old or path.name.startswith((_SEGMENT, _REMOVED, ".manifest."))):
-            continue
-        # Windows keeps files that a reader has open; the next writer sweeps them.
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _manifest_of(folder: Path) -> Manifest | None:
-    """The manifest that is there; None when there is none that can be read, to start anew."""
-    try:
-        return manifests.read(folder)
-    except manifests.NewerError:
-        raise
-    except UserError:
-        return None
-
-
-def _next_segment(folder: Path, before: Manifest | None) -> int:
-    """A number that no segment there has, also when the manifest cannot be read."""
-    taken = (path.name.removeprefix(_SEGMENT) for path in folder.glob(f"{_SEGMENT}*"))
-    return max([before.next_segment if before else 1, *(int(n) + 1 for n in taken if n.isdigit())])
-
-
-def _check_ours(folder: Path) -> None:
-    """Refuse to write where something else is."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: is a file; --out needs a folder")
-    if not folder.exists() or _manifest_of(folder) is not None:
-        return
-    ours = (*_FORMAT_1_FILES, manifests.NAME, LOCK, WRITER)
-    marks = (_SEGMENT, _REMOVED, ".")
-    names = {path.name for path in folder.iterdir()}
-    index = segment.INDEX in names or any(name.startswith(_SEGMENT) for name in names)
-    foreign = [n for n in names if n not in ours and not n.startswith(marks)]
-    visible = [n for n in names if not n.startswith(".")]
-    if foreign or (visible and not index):
-        raise UserError(f"{folder}: holds something else (no index); give --out a new folder")
-
-
-def check_vectors(embeddings: Embeddings) -> None:
-    """Refuse what FAISS would take without a word and never find again.
-
-    Raises:
-        UserError: none at all, ids that are not unique, or NaN, infinite or zero vectors.
-    """
-    if len(embeddings) == 0:
-        raise UserError("the embeddings hold no tile; there is nothing to index")
-    ids = embeddings.catalogue["id"]
-    repeated = ids[ids.duplicated()].unique()
-    if len(repeated):
-        raise UserError(
-            f"tile ids occur more than once: {some(repeated)}; embed an archive made by ssl-insar ingest"
-        )
-    bad: list[int] = []
-    for start in range(0, len(embeddings), exact.ROWS):
-        with np.errstate(over="ignore"):
-            rows = np.asarray(embeddings.matrix[start : start + exact.ROWS], np.float16)
-        broken = ~np.isfinite(rows).all(axis=1) | ~rows.any(axis=1)
-        bad.extend(start + np.flatnonzero(broken))
-    if bad:
-        named = some(ids.iloc[bad])
-        raise UserError(
-            f"{len(bad)} of {len(ids)} embeddings are NaN, infinite or zero: {named}; "
-            "the encoder is untrained, or its training diverged: pretrain and embed again"
-        )
-
-
-def checked_queries(vectors: NDArray[np.floating[Any]], dimension: int, folder: Path) -> NDArray[np.float32]:
-    """Queries as unit vectors.
-
-    Shape:
-        (q, D) or (D,) -> (q, D)
-
-    Raises:
-        UserError: another dimension, or NaN, infinite or only zero elements.
-    """
-    queries = np.atleast_2d(np.asarray(vectors, np.float32))
-    if queries.ndim != 2 or queries.shape[1] != dimension:
-        raise UserError(
-            f"{folder}: vectors of dimension {queries.shape[-1]} searched in an index of dimension "
-            f"{dimension}; use the encoder that made the index"
-        )
-    if not (np.isfinite(queries).all() and queries.any(axis=1).all()):
-        raise UserError("a query vector is NaN, infinite or zero; the encoder or its input is broken")
-    return unit_rows(queries)
-
-
-def some(names: Any) -> str:
-    """A few names, and how many more there are."""
-    shown = ", ".join(str(name) for name in list(names)[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
-
-
-def _cutting_of(archive: str) -> dict[str, Any]:
-    """How the archive was cut, so that a query is cut likewise; nothing when it is out of reach."""
-    try:
-        manifest = read_archive_manifest(Path(archive)) if archive else {}
-    except UserError:
-        manifest = {}
-    return {"tile": manifest.get("tile"), "spacing": manifest.get("spacing")}
-
-
-def _provenance(ours: Provenance, theirs: Provenance) -> Provenance:
-    """The first archive stays the one that pictures are looked for in; if it has grown, as it is now."""
-    return theirs if theirs.archive == ours.archive else ours
+def _with(manifest: Manifest, settings: Settings) -> Manifest:
+    """A manifest with settings changed."""
+    given: dict[str, Any] = {**settings}
+    if "recall" in given:
+        given["goal"] = given.pop("recall")
+        if not 0 < given["goal"] <= 1:
+            raise ValueError(f"recall {given['goal']} is not in (0, 1]")
+    return dataclasses.replace(manifest, **given)

@@ -25,7 +25,7 @@ GOAL = 0.98
 AT = 10
 """Neighbours that recall is measured for."""
 
-RESCORES = (2, 4, 10, 30)
+RESCORES = (1, 2, 4, 10, 30)
 _QUERIES = 400
 _LEAST_EFFORT = {"ivf": 1, "hnsw": 16}
 _GAIN = 0.0005
@@ -108,6 +108,8 @@ def tune(
             step = enough[0]
             below = steps[step - 1] if step else 0
             effort, recall = trial.least(below, steps[step], recalls[step][column], rescore, goal)
+            if any(effort >= (tuned.effort or 0) for tuned in found):
+                continue  # no less effort than with fewer candidates
             found.append(Tuned(effort, rescore, recall, goal, trial.time(effort, rescore)))
     if found:
         return min(found, key=lambda tuned: tuned.milliseconds or 0.0)
@@ -169,7 +171,7 @@ class _Trial:
         best = np.inf
         for _ in range(3):
             start = time.perf_counter()
-            found = self._search(effort, rescore * AT)
+            found = self._search(effort, max(rescore * self._at, self._at + 1))
             exact.rescored(self._matrix, self._queries, found, self._at)
             best = min(best, time.perf_counter() - start)
         return round(1e3 * float(best) / len(self._queries), 4)

@@ -323,3 +323,17 @@ def test_stacked_catalogues_keep_their_kinds(everything: Embeddings) -> None:
     assert table["row"].dtype == first["row"].dtype
     assert table["reference_date"].tolist() == everything.catalogue["reference_date"].iloc[:5].tolist()
     assert table["label_deformation"].isna().tolist() == [False] * 3 + [True] * 2
+
+
+def test_changed_bytes_are_found_by_a_check(store: Store, everything: Embeddings) -> None:
+    store.add(part(everything, range(400, 410)))
+    assert store.check() == 2
+    path = store.folder / store.manifest.segments[1].name / "embeddings.npy"
+    data = bytearray(path.read_bytes())
+    data[-7] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(UserError, match=r"bytes of segment-000002/embeddings.npy have changed.; make it"):
+        Store.open(store.folder).check()
+    path.unlink()
+    with pytest.raises(UserError, match="damaged index"):
+        store.check()
