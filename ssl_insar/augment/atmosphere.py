@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ssl_insar.augment.config import OffsetConfig, RampConfig, TurbulenceConfig
 from ssl_insar.augment.draw import Draw
 from ssl_insar.augment.pools import Turbulent
+from ssl_insar.augment.screen import GroundScreen
 from ssl_insar.synth.turbulence import power_law_fields
 
 
@@ -64,22 +65,11 @@ class Ramp(nn.Module):
         return along_x * self.steps, along_y * self.steps.view(-1, 1)
 
 
-class Turbulence(nn.Module):
+class Turbulence(GroundScreen[TurbulenceConfig]):
     """Turbulent delay with the spectrum of Hanssen (2001), section 4.7; see `ssl_insar.synth.turbulence`.
 
     Destroys deformation that is weaker than it at its own wavelengths.
-
-    Args:
-        config: how often and how strong.
-        size: side of a view, px.
-        spacing: ground distance of the view's pixels, m.
     """
-
-    def __init__(self, config: TurbulenceConfig, size: int, spacing: float) -> None:
-        super().__init__()
-        self.config = config
-        self.size = size
-        self.spacing = spacing
 
     def forward(self, n: int, draw: Draw, pool: Turbulent | None = None) -> tuple[Tensor, Tensor]:
         """Screens for a random subset of n views.

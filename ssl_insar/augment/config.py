@@ -10,6 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+SPACING = 100.0
+"""Ground distance of pixels where nobody says it, m: that of LiCSAR."""
+WAVELENGTH = 0.0555
+"""Of the radar where nobody says it, m: C band."""
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -198,8 +203,14 @@ class ViewsConfig(Section):
     Those with p of 0 are off because an encoder trained with all of them was worse (docs/views.md).
     """
 
-    spacing: float = Field(100.0, gt=0, description="ground distance of the tiles' pixels, m")
-    wavelength: float = Field(0.0555, gt=0, description="of the radar, m: what the ionosphere scales with")
+    spacing: float | None = Field(
+        None, gt=0, description="ground distance of the tiles' pixels, m; None: the archive's median"
+    )
+    wavelength: float | None = Field(
+        None,
+        gt=0,
+        description="of the radar, m: what the ionosphere scales with; None: the archive's median",
+    )
     cap: float = Field(
         1.0, gt=0, description="largest RMS of turbulence, stratified delay and ionosphere together, rad"
     )
@@ -224,3 +235,13 @@ class ViewsConfig(Section):
     cutout: CutoutConfig = CutoutConfig()
     blanks: BlanksConfig = BlanksConfig()
     frame_edge: FrameEdgeConfig = FrameEdgeConfig()
+
+    @property
+    def pixel_spacing(self) -> float:
+        """``spacing``, m; `SPACING` where neither recipe nor archive says it."""
+        return SPACING if self.spacing is None else self.spacing
+
+    @property
+    def radar_wavelength(self) -> float:
+        """``wavelength``, m; `WAVELENGTH` where neither recipe nor archive says it."""
+        return WAVELENGTH if self.wavelength is None else self.wavelength

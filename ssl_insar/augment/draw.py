@@ -49,9 +49,9 @@ class Draw:
         """The stream of an effect: what one effect draws changes nothing for the others."""
         return Draw(self.device, *self._key, name, ids=self.ids)
 
-    def shared(self) -> Draw:
-        """A stream that is the same for all samples."""
-        return Draw(self.device, *self._key, "shared")
+    def shared(self, name: str, groups: Tensor) -> Draw:
+        """A stream that is the same for all samples of a group, (n,) int64 on the CPU."""
+        return Draw(self.device, *self._key, "shared", name, ids=groups)
 
     def subset(self, n: int, p: float) -> tuple[Tensor, Draw]:
         """Those of n samples that an effect of probability ``p`` touches, and a stream of their own.

@@ -58,12 +58,29 @@ def magnitude(field: Tensor) -> Tensor:
 
 
 def validity(field: Tensor) -> Tensor:
-    """1 where there is data, else 0.
+    """1 where there is data, else 0; a phasor that is NaN is none.
 
     Shape:
         (B, 2, H, W) -> (B, 1, H, W)
     """
     return (magnitude(field) > EPS).to(field.dtype)
+
+
+def finite(field: Tensor) -> tuple[Tensor, Tensor]:
+    """The field with 0 wherever it is NaN or infinite, and its validity.
+
+    NaN has to go before anything is averaged or interpolated: zero weight times NaN is NaN.
+
+    Shape:
+        (B, 2, H, W) -> (B, 2, H, W), (B, 1, H, W)
+    """
+    # As good as always nothing is to be done, and on a CPU a look takes less than doing it.
+    looks = field.device.type == "cpu" and not torch.compiler.is_compiling()
+    if looks and bool(field.sum().isfinite()):
+        return field, validity(field)
+    length = magnitude(field)
+    seen = (length > EPS) & (length < math.inf)
+    return torch.where(seen, field, 0.0), seen.to(field.dtype)
 
 
 def renormalise(field: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,14 +94,38 @@ def renormalise(field: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def multilook(field: Tensor, looks: int) -> tuple[Tensor, Tensor]:
-    """Mean phasor (not renormalised) and share of valid pixels of ``looks x looks`` blocks.
+    """Mean phasor (not renormalised) and share of valid pixels of ``H // looks x W // looks`` equal blocks.
+
+    They cover the whole field: where ``looks`` does not divide a side, blocks are a little longer, and a
+    pixel on the border of two counts in both by its share. Pixels left over would shift all others. Pixels
+    that are not finite are no data.
 
     Shape:
         (B, 2, H, W) -> (B, 2, H // looks, W // looks), (B, 1, H // looks, W // looks)
     """
+    field, valid = finite(field)
     if looks == 1:  # a mean over one pixel takes as long as one over four
-        return field, validity(field)
-    return F.avg_pool2d(field, looks), F.avg_pool2d(validity(field), looks)
+        return field, valid
+    height, width = field.shape[-2:]
+    if height % looks == 0 and width % looks == 0:
+        return F.avg_pool2d(field, looks), F.avg_pool2d(valid, looks)
+    down, across = (
+        _block_means(side, side // looks, field.device).to(field.dtype) for side in (height, width)
+    )
+    return down @ field @ across.T, down @ valid @ across.T
+
+
+@functools.lru_cache(maxsize=8)
+def _block_means(pixels: int, blocks: int, device: torch.device) -> Tensor:
+    """What averages a row of pixels over equal blocks that share the pixels on their borders.
+
+    Shape:
+        -> (blocks, pixels), rows of sum 1
+    """
+    edges = torch.linspace(0, pixels, blocks + 1, dtype=torch.float64)
+    first = torch.arange(pixels, dtype=torch.float64)
+    shared = torch.minimum(edges[1:, None], first + 1) - torch.maximum(edges[:-1, None], first)
+    return (shared.clamp_min(0) * (blocks / pixels)).float().to(device)
 
 
 def rotate(field: Tensor, angle: Tensor) -> Tensor:

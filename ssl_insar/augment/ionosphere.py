@@ -6,10 +6,11 @@ import math
 from functools import lru_cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ssl_insar.augment.config import IonosphereConfig
 from ssl_insar.augment.draw import Draw
+from ssl_insar.augment.screen import GroundScreen
 from ssl_insar.synth.ionosphere import phase_per_tecu
 
 SCREEN_SHARE = 0.25
@@ -19,7 +20,7 @@ _SHORTEST = 50e3
 """2-D exponent of the screen's power spectrum and its shortest wavelength, m; the simulator's."""
 
 
-class Ionosphere(nn.Module):
+class Ionosphere(GroundScreen[IonosphereConfig]):
     """Phase of differential electron content; see `ssl_insar.synth.ionosphere` (Meyer 2011).
 
     The law is the simulator's. Ramp and waves are products of a function of East and one of North, so
@@ -34,10 +35,7 @@ class Ionosphere(nn.Module):
     """
 
     def __init__(self, config: IonosphereConfig, size: int, spacing: float, wavelength: float) -> None:
-        super().__init__()
-        self.config = config
-        self.size = size
-        self.spacing = spacing
+        super().__init__(config, size, spacing)
         self.wavelength = wavelength
 
     def forward(self, n: int, draw: Draw) -> tuple[Tensor, Tensor]:

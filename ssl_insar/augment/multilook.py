@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -57,8 +59,8 @@ class Multilook(nn.Module):
 def looked(field: Tensor, local: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """Mean phasor of blocks of n x n valid pixels, interpolated back to the size.
 
-    Blocks at the right and lower edges are smaller where n does not divide the size. Phasor and share
-    of valid pixels are interpolated together (normalised convolution).
+    Blocks at the right and lower edges are smaller where n does not divide the size. Phasor and share of
+    valid pixels are interpolated together (normalised convolution).
 
     Shape:
         (B, 2, H, W) unit phasors, (B, 1, H, W) -> the same
@@ -66,7 +68,31 @@ def looked(field: Tensor, local: Tensor, n: int) -> tuple[Tensor, Tensor]:
     height, width = field.shape[-2:]
     valid = fd.validity(field)
     blocks = F.avg_pool2d(torch.cat([field * local, valid], 1), n, ceil_mode=True)
-    fine = F.interpolate(blocks, scale_factor=n, mode="bilinear", align_corners=False)[..., :height, :width]
+    down, across = (_between_blocks(side, n, field.device).to(field.dtype) for side in (height, width))
+    fine = down @ blocks @ across.T
     unit, length = fd.renormalise(fine[:, :2] * valid)
     # A valid pixel's own block weighs a quarter or more, so that the share is never 0 there.
     return unit, (length / torch.where(valid > 0, fine[:, 2:], 1.0)).clamp_max(1.0)
+
+
+@lru_cache(maxsize=16)
+def _between_blocks(pixels: int, n: int, device: torch.device) -> Tensor:
+    """What interpolates from blocks of n pixels, the last perhaps of fewer, to pixels along one axis.
+
+    Linear between the middles of the blocks, constant beyond them. The middle of a shorter block is its
+    own: taken where that of n pixels would be, the fringes in it move by up to a pixel.
+
+    Shape:
+        -> (pixels, blocks), rows of sum 1
+    """
+    first = torch.arange(0, pixels, n)
+    middle = (first + (first + n).clamp_max(pixels) - 1) / 2
+    place = torch.arange(pixels, dtype=torch.float32).clamp(middle[0], middle[-1])
+    right = torch.searchsorted(middle, place).clamp(1, max(1, len(middle) - 1))
+    weights = torch.zeros(pixels, len(middle))
+    if len(middle) == 1:
+        return weights.add_(1).to(device)
+    share = (place - middle[right - 1]) / (middle[right] - middle[right - 1])
+    rows = torch.arange(pixels)
+    weights[rows, right], weights[rows, right - 1] = share, 1 - share
+    return weights.to(device)

@@ -32,10 +32,13 @@ class Fields:
 
     A field is periodic and twice as large as a view, so that a window of it is distributed as
     a field of `ssl_insar.synth.turbulence.power_law_fields`, wherever it lies: neither is periodic.
-    Samples with ids 0 ... 63 get windows that do not overlap (`FIELDS` times `WINDOWS`; all fields
-    are shifted at random from step to step). Windows of one field are not independent at lengths beyond
-    their own side, and ids that are 64 apart share a window, mirrored and negated at random: good
-    enough for tiles that differ, too little for the views of one tile, each of which has its own pool.
+    Where a sample's window lies is a hash of step and id, so that a sample has another one at each step.
+    Four ids in a row, from a multiple of 4, have the quarters of one field, and those of one lap of 64
+    (0 ... 63, 64 ... 127; `FIELDS` times `WINDOWS`) do not overlap. Two of different laps lie in one field
+    with a chance of 1/16, and then anywhere in it, mirrored and negated at random: a chance of 1.0 % that
+    they share more than half of their area, of .03 % that they share nine tenths. Windows of one field
+    are not independent at lengths beyond their own side: good enough for tiles that differ, too little
+    for the views of one tile, each of which has its own pool.
 
     Args:
         size: side of the views, px.
@@ -94,12 +97,13 @@ class Fields:
         """
         size, side = self.size, self.fields.shape[-1]
         ids = torch.arange(k) if draw.ids is None else draw.ids
-        shared = draw.shared()
-        top, left = shared.below(FIELDS, self.period), shared.below(FIELDS, self.period)
-        field = ids // WINDOWS % FIELDS
+        group = ids // WINDOWS
+        # The fields of a lap in turn, from another one on in each; where they are cut, for each anew.
+        corner = draw.shared("corner", group)
+        field = (group + draw.shared("lap", group // FIELDS).below(k, FIELDS)) % FIELDS
         half = self.period // 2
-        top = (top[field] + ids % 2 * half) % self.period
-        left = (left[field] + ids // 2 % 2 * half) % self.period
+        top = (corner.below(k, self.period) + ids % 2 * half) % self.period
+        left = (corner.below(k, self.period) + ids // 2 % 2 * half) % self.period
         along = torch.arange(size).expand(k, size)
         along = torch.where((draw.uniform(k) < 0.5).unsqueeze(1), along, size - 1 - along)
         return ((field * side + top).unsqueeze(1) + along) * side + left.unsqueeze(1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ssl_insar.augment.config import StratifiedConfig
 from ssl_insar.augment.draw import Draw
 from ssl_insar.augment.pools import Terrain
+from ssl_insar.augment.screen import GroundScreen
 from ssl_insar.synth.stratified import TERRAIN, stratified_delay
 from ssl_insar.synth.turbulence import power_law_fields
 
@@ -15,24 +16,13 @@ _TAIL = 1e-6
 """Least and most probability of a drawn gradient: within 4.75 standard deviations."""
 
 
-class Stratified(nn.Module):
+class Stratified(GroundScreen[StratifiedConfig]):
     """Delay linear in height, k h with k Gaussian; Hanssen (2001), chapter 4.
 
     Terrain comes from the tile where it has an elevation model, and is fractal elsewhere
     (`ssl_insar.synth.stratified.TERRAIN`): that has the right texture but is tied to nothing real.
     Destroys the difference between a delay around a summit and deformation of it.
-
-    Args:
-        config: how often and how strong.
-        size: side of a view, px.
-        spacing: ground distance of the view's pixels, m.
     """
-
-    def __init__(self, config: StratifiedConfig, size: int, spacing: float) -> None:
-        super().__init__()
-        self.config = config
-        self.size = size
-        self.spacing = spacing
 
     def forward(
         self, n: int, draw: Draw, height: Tensor | None = None, pool: Terrain | None = None

@@ -71,7 +71,8 @@ class Views(nn.Module):
     (`ssl_insar.augment.pools`).
 
     Args:
-        config: the ``views`` section of a recipe.
+        config: the ``views`` section of a recipe; with no spacing or wavelength, 100 m and C band are
+            taken (`ssl_insar.pretrain.imaging` asks the archive).
         tile: side of the tiles, px.
         size: side of a view, px.
         seed: of the run.
@@ -98,7 +99,7 @@ class Views(nn.Module):
         compiled: bool | None = None,
     ) -> None:
         super().__init__()
-        spacing = config.spacing * tile / size
+        spacing = config.pixel_spacing * tile / size
         self.config = config
         self.size = size
         self.seed = seed
@@ -113,7 +114,7 @@ class Views(nn.Module):
         self.ramp = Ramp(config.ramp, size)
         self.turbulence = Turbulence(config.turbulence, size, spacing)
         self.stratified = Stratified(config.stratified, size, spacing)
-        self.ionosphere = Ionosphere(config.ionosphere, size, spacing, config.wavelength)
+        self.ionosphere = Ionosphere(config.ionosphere, size, spacing, config.radar_wavelength)
         self.donor = Donor(config.donor)
         self.decorrelation = Decorrelation(config.decorrelation)
         self.multilook = Multilook(config.multilook)
@@ -138,7 +139,7 @@ class Views(nn.Module):
         """Views of a batch; the same (seed, rank, step) and ids always give the same views.
 
         Args:
-            field: (B, 2, T, T) phasor tiles, 0 = no data.
+            field: (B, 2, T, T) phasor tiles, 0 or NaN = no data.
             step: of the training run.
             count: views a tile.
             extras: what else is known of the tiles.
@@ -330,7 +331,7 @@ class Views(nn.Module):
 @fusible
 def _joined(field: Tensor) -> Tensor:
     """Phasor and validity, (B, 3, T, T): `reduce` at one look."""
-    return torch.cat([field, fd.validity(field)], 1)
+    return torch.cat(fd.finite(field), 1)
 
 
 @fusible

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ssl_insar.cli.options import archive_argument, out_option
+
 if TYPE_CHECKING:
     from ssl_insar.archive import Archive
     from ssl_insar.audit import Audit
@@ -21,10 +23,8 @@ if TYPE_CHECKING:
     "  ssl-insar audit archive --out audit --drop-noise --write mask mask.parquet\n"
     "\b\nDIR gets report.html, findings.csv (a row a finding), summary.json and pictures.",
 )
-@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder for the report."
-)
+@archive_argument
+@out_option("Folder for the report.", metavar="DIR")
 @click.option(
     "--split",
     metavar="CSV:COLUMN",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ssl_insar.cli.options import overrides_option, path_option
+
 
 @click.command(
     "demo",
@@ -14,10 +16,8 @@ import click
     "  ssl-insar demo --data interferograms/ --minutes 20 --out my-demo\n"
     "\b\nThe same command again goes on where it was interrupted.",
 )
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of interferograms; else simulated.")
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV of labels; else labels.csv in or beside --data."
-)
+@path_option("--data", "Folder of interferograms; else simulated.")
+@path_option("--labels", "CSV of labels; else labels.csv in or beside --data.")
 @click.option(
     "--minutes",
     default=3.0,
@@ -34,7 +34,7 @@ import click
 @click.option("--tile", default=224, show_default=True, type=int, help="Side of a tile, px.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 @click.option("--recipe", default="demo", show_default=True, help="Recipe of the pretraining.")
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override a key of the recipe.")
+@overrides_option
 def command(
     data: Path | None,
     labels: Path | None,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ssl_insar.cli.options import archive_argument, batch_size_option, out_option
+
 
 @click.command(
     "embed",
@@ -13,9 +15,9 @@ import click
     "\b\nThe same command again goes on where it was interrupted.",
 )
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the embeddings.")
-@click.option("--batch-size", default=256, show_default=True, type=click.IntRange(min=1))
+@archive_argument
+@out_option("Folder for the embeddings.")
+@batch_size_option
 def command(run: Path, archive: Path, out: Path, batch_size: int) -> None:
     """Turn every tile of an archive into a feature vector.
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ssl_insar.cli.options import path_option
+
 
 @click.command(
     "export",
@@ -13,9 +15,7 @@ import click
     "\b\nHow to feed the files: docs/encoders.md.",
 )
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option(
-    "--onnx", type=click.Path(path_type=Path), help="Write ONNX here; needs the extra ssl_insar[onnx]."
-)
+@path_option("--onnx", "Write ONNX here; needs the extra ssl_insar[onnx].")
 @click.option(
     "--torch",
     "program",

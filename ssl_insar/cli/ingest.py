@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ssl_insar.cli.options import choice_option, out_option, path_option, share_option
 from ssl_insar.cli.reading import reading_options
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     "\b\nThe same command again adds what is new and finishes what was interrupted.",
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Archive folder.")
+@out_option("Archive folder.")
 @click.option("--tile", default=224, show_default=True, type=int, help="Side of a tile, px.")
 @click.option("--stride", type=int, help="Step between tiles, px; by default the side of a tile.")
 @click.option(
@@ -38,11 +39,7 @@ if TYPE_CHECKING:
     "polygons (GeoPackage, GeoJSON, Shapefile). May be given several times.",
 )
 @click.option("--ignore-absent", is_flag=True, help="Let the labels name files that are not there.")
-@click.option(
-    "--places",
-    type=click.Path(path_type=Path),
-    help="Table of volcanoes (CSV or GeoPackage) with coordinates; the nearest names a tile.",
-)
+@path_option("--places", "Table of volcanoes (CSV or GeoPackage) with coordinates; the nearest names a tile.")
 @click.option(
     "--place-radius",
     default=50.0,
@@ -50,19 +47,11 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     help="Distance beyond which no place names a tile, km.",
 )
-@click.option(
-    "--min-valid",
-    type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    help="Leave out tiles with fewer valid pixels (share).",
-)
-@click.option(
+@share_option("--min-valid", 0.05, "Leave out tiles with fewer valid pixels (share).")
+@choice_option(
     "--prefer",
-    type=click.Choice(["wrapped", "unwrapped", "all"]),
-    default="wrapped",
-    show_default=True,
-    help="Which representation to keep where a folder holds several of one interferogram.",
+    ["wrapped", "unwrapped", "all"],
+    "Which representation to keep where a folder holds several of one interferogram.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Reading threads; by default one a core.")
 @reading_options

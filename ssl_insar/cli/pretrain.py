@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ssl_insar.cli.options import out_option, overrides_option
+
 
 @click.command(
     "pretrain",
@@ -17,8 +19,8 @@ import click
 )
 @click.argument("recipe", metavar="RECIPE")
 @click.option("--archive", required=True, type=click.Path(path_type=Path), help="Archive folder.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Run folder.")
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override a key of the recipe.")
+@out_option("Run folder.")
+@overrides_option
 @click.option(
     "--resume/--no-resume",
     default=None,
@@ -32,6 +34,8 @@ def command(recipe: str, archive: Path, out: Path, overrides: tuple[str, ...], r
     the resolved recipe, the loss of every step, the monitors, the last checkpoint and the encoder.
     """
     from ssl_insar.pretrain import pretrain
+    from ssl_insar.pretrain.processes import join
 
     encoder = pretrain(recipe, archive, out, overrides=overrides, resume=resume)
-    click.echo(f"{out}: encoder {encoder.hash}, {encoder.dimension} features a tile")
+    if join().first:  # torchrun shows what every process prints
+        click.echo(f"{out}: encoder {encoder.hash}, {encoder.dimension} features a tile")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ssl_insar.cli.options import archive_argument, batch_size_option, choice_option, out_option, path_option
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -26,16 +28,11 @@ _CARRIED = ["id", "volcano", "reference_date", "secondary_date", "track", "sourc
     "  ssl-insar score archive --detector run --out scores.gpkg --chips suspects\n"
     "\b\nThe detector comes of: ssl-insar pretrain ... --set positives.injected=1 --set heads.presence=1",
 )
-@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
+@archive_argument
 @click.option(
     "--detector", required=True, metavar="RUN", type=click.Path(path_type=Path), help="Run that trained it."
 )
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Table to write: .csv, .parquet or .gpkg (with footprints, for a GIS).",
-)
+@out_option("Table to write: .csv, .parquet or .gpkg (with footprints, for a GIS).", file=True)
 @click.option(
     "--top",
     default=10,
@@ -43,15 +40,13 @@ _CARRIED = ["id", "volcano", "reference_date", "secondary_date", "track", "sourc
     type=click.IntRange(0),
     help="Print, and draw, so many tiles of the highest score.",
 )
-@click.option("--chips", metavar="DIR", type=click.Path(path_type=Path), help="Draw these as PNG files here.")
-@click.option(
+@path_option("--chips", "Draw these as PNG files here.", metavar="DIR")
+@choice_option(
     "--averaging",
-    type=click.Choice(["none", "exact", "offsets"]),
-    default="none",
-    show_default=True,
-    help="Mean over pictures of a tile: itself; also mirrored and with swapped dates; also at 4 references.",
+    ["none", "exact", "offsets"],
+    "Mean over pictures of a tile: itself; also mirrored and with swapped dates; also at 4 references.",
 )
-@click.option("--batch-size", default=256, show_default=True, type=click.IntRange(min=1))
+@batch_size_option
 def command(
     archive: Path, detector: Path, out: Path, top: int, chips: Path | None, averaging: str, batch_size: int
 ) -> None:

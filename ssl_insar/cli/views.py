@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ssl_insar.cli.options import archive_argument, out_option, overrides_option
+
 _COLUMNS = 4
 
 
@@ -16,10 +18,10 @@ _COLUMNS = 4
     "  ssl-insar views archive --recipe simclr-cpu --set views.elastic.pixels=8 --out views.png\n"
     "  ssl-insar views archive --tile 20200101_20200113_r0_c0 --out views.png",
 )
-@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
+@archive_argument
 @click.option("--recipe", default="simclr-cpu", show_default=True, help="Name or YAML file of a recipe.")
-@click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Change the recipe.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="PNG to write.")
+@overrides_option
+@out_option("PNG to write.")
 @click.option("--tile", "tiles", multiple=True, metavar="ID", help=f"Tiles to show, up to {_COLUMNS}.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of tiles and views.")
 def command(
@@ -35,6 +37,7 @@ def command(
     from ssl_insar.errors import UserError
     from ssl_insar.maps.picture_book import save_picture_book
     from ssl_insar.pretrain.bank import NoDonor, donor_bank
+    from ssl_insar.pretrain.imaging import completed
     from ssl_insar.pretrain.recipe import load
 
     if len(tiles) > _COLUMNS:
@@ -52,13 +55,15 @@ def command(
         chosen = np.random.default_rng(seed).choice(pool, min(_COLUMNS, len(pool)), replace=False)
         rows = np.sort(chosen).tolist()
     size = settings.model.size
+    views, whence = completed(settings.views, opened)
+    click.echo(whence)
     try:
-        bank = donor_bank(opened, size, settings.views.donor, seed)
+        bank = donor_bank(opened, size, views.donor, seed)
     except NoDonor:
         click.echo(
             f"note: {archive}: no tile is quiet and coherent enough to be a donor of atmosphere "
             "(views.donor): the row of the effect donor is left out"
         )
         bank = None
-    off = save_picture_book(opened, rows, settings.views, size, out, bank=bank, seed=seed)
+    off = save_picture_book(opened, rows, views, size, out, bank=bank, seed=seed)
     click.echo(f"wrote {out}" + (f"; off in the recipe: {', '.join(off)}" if off else ""))

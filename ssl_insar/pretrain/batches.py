@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ _LOOK_AHEAD = 8
 """Batches' worth of tiles that are looked through for one that may join."""
 
 
+@dataclass(frozen=True, eq=False)
 class Batches(Sampler[list[int]]):
     """Yields the batches of the steps ``start .. total``, the share of one process.
 
@@ -41,32 +43,23 @@ class Batches(Sampler[list[int]]):
             processes evenly, to one more or less. None: tiles are dealt out as they come.
     """
 
-    def __init__(
-        self,
-        tiles: NDArray[np.int64],
-        batch_size: int,
-        total: int,
-        seed: int,
-        start: int = 0,
-        rank: int = 0,
-        world: int = 1,
-        keys: NDArray[np.int64] | None = None,
-        events: Events | None = None,
-        partners: float = 0.0,
-        dealt: NDArray[np.bool_] | None = None,
-    ) -> None:
-        self.tiles = tiles
-        self.batch_size = batch_size
-        self.total = total
-        self.seed = seed
-        self.start = start
-        self.rank = rank
-        self.world = world
-        self.keys = keys
-        self.events = events
-        self.partners = partners
-        self.dealt = dealt if world > 1 else None
-        self.per_epoch = len(tiles) // batch_size
+    tiles: NDArray[np.int64]
+    batch_size: int
+    total: int
+    seed: int
+    start: int = 0
+    _: KW_ONLY
+    rank: int = 0
+    world: int = 1
+    keys: NDArray[np.int64] | None = None
+    events: Events | None = None
+    partners: float = 0.0
+    dealt: NDArray[np.bool_] | None = None
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in which every tile is seen once, but for those left out."""
+        return len(self.tiles) // self.batch_size
 
     def __iter__(self) -> Iterator[list[int]]:
         arranged = -1
@@ -78,7 +71,7 @@ class Batches(Sampler[list[int]]):
                 order = shuffled if self.keys is None else arrange(shuffled, self.keys, self.batch_size)
                 arranged = epoch
             whole = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            if self.dealt is not None:
+            if self.dealt is not None and self.world > 1:
                 whole = whole[np.argsort(~self.dealt[whole], kind="stable")]
             yield self._with_partners(whole[self.rank :: self.world], step)
 

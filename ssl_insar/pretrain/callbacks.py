@@ -6,6 +6,7 @@ import math
 import signal
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,6 +35,7 @@ PATIENCE = 50
 """Steps for which the objective's projections may have collapsed."""
 
 
+@dataclass(eq=False)
 class Progress(pl.Callback):
     """The progress bar and ``loss.csv``: one row a step, images a second over both views.
 
@@ -42,23 +44,24 @@ class Progress(pl.Callback):
     that is resumed with other columns.
 
     If several processes share the run, what is told is the mean over them; the first one writes it down.
+
+    Args:
+        folder: of the run.
+        total: steps of the run.
+        start: first step.
+        images: views a step, over all processes.
+        shown: draw the bar.
+        processes: that share the run.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        total: int,
-        start: int,
-        images: int,
-        shown: bool,
-        processes: Processes = ALONE,
-    ) -> None:
-        self.processes = processes
-        self.folder = folder
-        self.total = total
-        self.start = start
-        self.images = images
-        self.shown = shown
+    folder: Path
+    total: int
+    start: int
+    images: int
+    shown: bool
+    processes: Processes = ALONE
+
+    def __post_init__(self) -> None:
         self._bar: tqdm[Any] | None = None
         self._log: CsvLog | None = None
         self._began = self._last = self._lr = 0.0

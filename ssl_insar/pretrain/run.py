@@ -123,8 +123,8 @@ def pretrain(
         other = f", in {processes.world} processes instead of {plan.before}"
         told = other if processes.world != plan.before else ""
         print(f"{folder}: going on at step {start} of {total}{told}", flush=True)
-    asked, (views, whence) = recipe, completed(recipe.views, archive)
-    recipe = asked.model_copy(update={"views": views})
+    views, whence = completed(recipe.views, archive)
+    whole = recipe.model_copy(update={"views": views})
     if progress:
         print(whence, flush=True)
     keep_freed_memory()
@@ -132,15 +132,15 @@ def pretrain(
     pl.seed_everything(recipe.seed, verbose=False)
     # What can fail comes before the folder is claimed, so that a mistake can be put right.
     monitor = Monitor(archive, recipe.monitor, folder, recipe.seed, shown=progress)
-    keys, stock = processes.by_first(lambda: _parts(recipe, archive, folder, progress))
-    module = Pretraining(recipe, archive.tile, per_epoch, stock, processes)
+    keys, stock = processes.by_first(lambda: _parts(whole, archive, folder, progress))
+    module = Pretraining(whole, archive.tile, per_epoch, stock, processes)
 
     def claim() -> None:
-        _write_head(folder, asked, views, archive, len(tiles), plan, processes.world)
-        keep_sources(stock, recipe, archive.tile, folder)
+        _write_head(folder, recipe, views, archive, len(tiles), plan, processes.world)
+        keep_sources(stock, whole, archive.tile, folder)
 
     def finish(trained: Pretraining | None = None) -> Encoder:
-        processes.by_first(lambda: _finish(folder, checkpoint, asked, views, archive, plan, trained))
+        processes.by_first(lambda: _finish(folder, checkpoint, recipe, views, archive, plan, trained))
         return Encoder.load(folder)
 
     processes.by_first(claim)
@@ -165,7 +165,7 @@ def pretrain(
         partners=recipe.positives.events,
         dealt=None if stock.fit is None else stock.fit.numpy(),
     )
-    with wandb_log(recipe, folder) as logger:
+    with wandb_log(whole, folder) as logger:
         trainer = pl.Trainer(
             max_steps=total,
             max_epochs=-1,
@@ -182,7 +182,7 @@ def pretrain(
         )
         trainer.fit(
             module,
-            loader(archive, batches, recipe.data, recipe.views),
+            loader(archive, batches, recipe.data, views),
             ckpt_path=str(checkpoint) if start else None,
             weights_only=True,
         )

@@ -106,6 +106,6 @@ def _wanted(recipe: Recipe, tile: int) -> tuple[int, float, str]:
     """Side and spacing of the patterns, and a key that tells whether those at hand are they."""
     config = recipe.positives
     side = tile // max(1, tile // recipe.model.size)
-    spacing = recipe.views.spacing * tile / side
+    spacing = recipe.views.pixel_spacing * tile / side
     asked = f"{_FORMAT} {config.preset} {config.sources} {side} {spacing} {recipe.seed}"
     return side, spacing, hashlib.sha256(asked.encode()).hexdigest()

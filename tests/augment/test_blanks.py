@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from ssl_insar.augment.blanks import Blanks, lowest
-from ssl_insar.augment.config import BlankKind, BlanksConfig, CutoutConfig
+from ssl_insar.augment.config import BlankKind, BlanksConfig, CutoutConfig, FrameEdgeConfig
 from ssl_insar.augment.cutout import Cutout
 from ssl_insar.augment.draw import Draw
+from ssl_insar.augment.frame_edge import FrameEdge
 
 CPU = torch.device("cpu")
 SIZE = 64
@@ -19,9 +20,14 @@ def blanked(n: int, seed: int = 0, size: int = SIZE, **config: object) -> torch.
     return effect(torch.ones(n, 2, size, size), Draw(CPU, seed))[:, 0] == 0
 
 
-def test_nothing_changes_at_p_0() -> None:
+@pytest.mark.parametrize(
+    "effect",
+    [Blanks(BlanksConfig(p=0), SIZE), FrameEdge(FrameEdgeConfig(p=0), SIZE)],
+    ids=["blanks", "frame edge"],
+)
+def test_nothing_changes_at_p_0(effect: Blanks | FrameEdge) -> None:
     field = torch.randn(8, 2, SIZE, SIZE)
-    assert torch.equal(Blanks(BlanksConfig(p=0), SIZE)(field, Draw(CPU, 0)), field)
+    assert torch.equal(effect(field, Draw(CPU, 0)), field)
 
 
 def test_what_is_not_blanked_is_as_it_was_and_no_data_stays() -> None:

@@ -17,11 +17,6 @@ def beyond(n: int, seed: int = 0, **config: object) -> torch.Tensor:
     return effect(torch.ones(n, 2, SIZE, SIZE), Draw(CPU, seed))[:, 0] == 0
 
 
-def test_nothing_changes_at_p_0() -> None:
-    field = torch.randn(8, 2, SIZE, SIZE)
-    assert torch.equal(FrameEdge(FrameEdgeConfig(p=0), SIZE)(field, Draw(CPU, 0)), field)
-
-
 def test_areas_and_the_share_touched_are_as_asked() -> None:
     share = beyond(400, p=0.5).float().mean((1, 2))
     assert (share > 0).float().mean() == pytest.approx(0.5, abs=0.08)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -45,3 +46,18 @@ def test_without_a_compiler_there_is_one_warning(monkeypatch: pytest.MonkeyPatch
         with pytest.warns(UserWarning, match=r"without a compiler.*no C\+\+ compiler"):
             assert float(function(torch.ones(1))) == 2
         assert float(function(torch.ones(1))) == 2
+
+
+def test_only_the_hint_at_a_missing_gpu_is_silenced(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def compiler(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        logger = logging.getLogger("torch.utils.cpp_extension")
+        logger.warning("No CUDA runtime is found, using CUDA_HOME='%s'", "/usr/local/cuda")
+        logger.warning("Error checking compiler version for %s", "c++")
+        return function
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    with fusing(True):
+        fusible(twice)(torch.ones(1))
+    assert [record.getMessage() for record in caplog.records] == ["Error checking compiler version for c++"]

@@ -91,6 +91,12 @@ def test_noise_of_two_views_is_not_the_same() -> None:
         assert between.abs().max() < 0.1
 
 
+def corners(pool: Fields, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Number of the field, and upper left pixel within a period, of windows; (..., S) -> (...) each."""
+    side, first = pool.fields.shape[-1], places.amin(-1)
+    return first // side**2, first // side % side % pool.period, first % side % pool.period
+
+
 def test_windows_are_fields_and_do_not_overlap() -> None:
     pool = Turbulent(SIZE, 100.0, Draw(CPU, 1))
     side, period = pool.fields.shape[-1], pool.period
@@ -104,13 +110,43 @@ def test_windows_are_fields_and_do_not_overlap() -> None:
     torch.testing.assert_close(cut.std((1, 2), correction=0), torch.ones(n), atol=1e-3, rtol=0)
 
 
+def test_two_samples_of_a_large_batch_hardly_ever_share_a_window() -> None:
+    pool, n = Turbulent(SIZE, 100.0, Draw(CPU, 1)), 512
+    draws = [Draw(CPU, step, ids=torch.arange(n)) for step in range(8)]
+    field, row, col = corners(pool, torch.stack([pool.places(n, draw) for draw in draws]))
+
+    def met(places: torch.Tensor) -> torch.Tensor:
+        """Share of the side that two windows have in common, of every two; (steps, n, n)."""
+        apart = (places.unsqueeze(1) - places.unsqueeze(2)).abs()
+        return (1 - torch.minimum(apart, pool.period - apart) / SIZE).clamp_min(0)
+
+    area = met(row) * met(col) * (field.unsqueeze(1) == field.unsqueeze(2))
+    area = area.masked_fill(torch.eye(n, dtype=torch.bool), 0.0)
+    lap = torch.arange(n) // (FIELDS * WINDOWS)
+    other = lap.unsqueeze(0) != lap.unsqueeze(1)
+    assert not area[:, ~other].any()
+    apart = area[:, other]
+    assert (apart > 0).float().mean() == pytest.approx(1 / FIELDS, rel=0.15)
+    assert (apart > 0.5).float().mean() == pytest.approx(0.0096, rel=0.2)
+    assert (apart > 0.9).float().mean() < 0.001
+
+
+def test_a_sample_gets_another_window_at_each_step() -> None:
+    pool, ids = Turbulent(SIZE, 100.0, Draw(CPU, 1)), torch.tensor([5, 69, 5 + 10**6])
+    steps = torch.stack([pool.places(3, Draw(CPU, step, ids=ids)) for step in range(200)])
+    windows = torch.stack(corners(pool, steps), -1)
+    for i in range(3):
+        assert len(set(map(tuple, windows[:, i].tolist()))) > 195
+    assert len(set(windows[:, 0, 0].tolist())) == FIELDS
+
+
 @pytest.mark.parametrize("kind", [Turbulent, Terrain])
 def test_windows_are_as_rough_as_fields_made_one_by_one(kind: type[Fields]) -> None:
     def structure(fields: torch.Tensor, lag: int) -> float:
         return float((fields[:, lag:] - fields[:, :-lag]).square().mean())
 
     draws = [Draw(CPU, k, ids=torch.arange(64)) for k in range(8)]
-    cut = torch.cat([kind(SIZE, 100.0, draw.shared()).windows(64, draw) for draw in draws])
+    cut = torch.cat([kind(SIZE, 100.0, draw.of("pool")).windows(64, draw) for draw in draws])
     generator = torch.Generator().manual_seed(0)
     made = power_law_fields(512, (SIZE, SIZE), (100.0, 100.0), kind.law, generator=generator)
     for lag in (1, 4, 16):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from made_products import rsc
 from made_products.scenes import (
     PAIR,
     SHAPE,
@@ -80,19 +81,7 @@ def isce2_int(folder: Path, shape: Shape = SHAPE) -> Path:
 
 
 def _rsc(path: Path, shape: Shape) -> Path:
-    header = {
-        "WIDTH": shape[1],
-        "FILE_LENGTH": shape[0],
-        "X_FIRST": 150.91,
-        "X_STEP": 0.001,
-        "Y_FIRST": -34.17,
-        "Y_STEP": -0.001,
-        "WAVELENGTH": 0.0562356424,
-        "DATE12": "060619-061002",
-        "P_BASELINE_TOP_HDR": 60,
-        "P_BASELINE_BOTTOM_HDR": 64,
-    }
-    Path(f"{path}.rsc").write_text("".join(f"{key:<25} {value}\n" for key, value in header.items()))
+    rsc.write_header(path, rsc.header(*shape))
     return path
 
 

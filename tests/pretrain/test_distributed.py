@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made import TINY
 
 from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder
@@ -30,14 +31,11 @@ pytestmark = pytest.mark.heavy
 
 HERE = Path(__file__).resolve().parent
 STEPS = 6
-PLAIN: dict[str, Any] = {
+PLAIN: dict[str, Any] = TINY | {
     "name": "plain",
-    "precision": "32",
-    "data": {"batch_size": 16},
-    "model": {"backbone": "convnext_atto", "size": 32},
-    "head": {"hidden": 32, "dimension": 16},
-    "optim": {"epochs": 2, "warmup_epochs": 0.5},
-    "monitor": {"every_epochs": 2, "neighbours": 5, "pictures_every": 0, "pairs": 0, "probe_every": 0},
+    "model": TINY["model"] | {"backbone": "convnext_atto"},
+    "optim": TINY["optim"] | {"epochs": 2},
+    "monitor": TINY["monitor"] | {"every_epochs": 2, "pairs": 0, "probe_every": 0},
 }
 SOURCES = PLAIN | {
     "optim": {"epochs": 1},
@@ -117,7 +115,8 @@ def torchrun(archive: Path, out: Path, what: str) -> subprocess.CompletedProcess
     out.mkdir(exist_ok=True)
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command = [sys.executable, *launch, __file__, str(archive), str(out), what]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    path = os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")])  # as pytest's, for made.py
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=600)
 
 

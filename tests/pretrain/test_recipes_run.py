@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_presets import lively
 
@@ -33,11 +34,15 @@ def test_a_recipe_runs(path: Path, archive: Archive, tmp_path: Path) -> None:
         small.append("objective.queue=64")
     if recipe.positives.injected:
         small.append("positives.sources=8")
-    pretrain(path, archive, tmp_path / "run", overrides=small, progress=False)
+    pretrain(path.stem, archive, tmp_path / "run", overrides=small, progress=False)
     encoder = Encoder.load(tmp_path / "run")
     assert encoder.card.about["recipe"] == path.stem
-    assert len(read_rows(tmp_path / "run" / "loss.csv")) == 3
-    assert encoder.embed(archive, progress=False).matrix.shape[0] == 48
+    rows = read_rows(tmp_path / "run" / "loss.csv")
+    assert len(rows) == 3
+    assert all(np.isfinite(float(row["loss"])) for row in rows)
+    matrix = encoder.embed(archive, progress=False).matrix
+    assert matrix.shape[0] == 48
+    assert np.isfinite(matrix).all()
 
 
 def test_the_detector_goes_with_the_encoder_that_is_kept(archive: Archive, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_products import rsc
 
 from ssl_insar.readers import ReadOptions, UnreadableError, frames, looks_readable, read
 
@@ -15,24 +16,12 @@ HEIGHT, WIDTH = 40, 30
 RNG = np.random.default_rng(5)
 PHASE = RNG.normal(0, 6, (HEIGHT, WIDTH)).astype(np.float32)
 AMPLITUDE = RNG.uniform(1, 9, (HEIGHT, WIDTH)).astype(np.float32)
-HEADER = {
-    "WIDTH": WIDTH,
-    "FILE_LENGTH": HEIGHT,
-    "X_FIRST": 150.91,
-    "X_STEP": 0.001,
-    "Y_FIRST": -34.17,
-    "Y_STEP": -0.001,
-    "WAVELENGTH": 0.0562356424,
-    "DATE12": "060619-061002",
-    "P_BASELINE_TOP_HDR": 60,
-    "P_BASELINE_BOTTOM_HDR": 64,
-}
+HEADER = rsc.header(HEIGHT, WIDTH)
 
 
 def write(path: Path, values: Any, header: dict[str, Any] | None = None) -> Path:
     path.write_bytes(np.ascontiguousarray(values).tobytes())
-    rows = (f"{key:<25} {value}\n" for key, value in (HEADER if header is None else header).items())
-    Path(f"{path}.rsc").write_text("".join(rows))
+    rsc.write_header(path, HEADER if header is None else header)
     return path
 
 

@@ -20,18 +20,8 @@ from ssl_insar.augment import blanks, cutout, frame_edge
 from ssl_insar.augment import config as cf
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.draw import Draw
-from ssl_insar.augment.transforms.effect import (
-    Chance,
-    Image,
-    PhaseEffect,
-    Protecting,
-    draw_of,
-    to_field,
-    to_image,
-)
-from ssl_insar.augment.transforms.library import albumentations as A
-
-Targets = A.core.type_definitions.Targets
+from ssl_insar.augment.transforms.arguments import Chance, Protecting
+from ssl_insar.augment.transforms.effect import DualEffect, Image, draw_of, to_field, to_image
 
 
 class MaskedOut(cf.Section):
@@ -42,10 +32,8 @@ class MaskedOut(cf.Section):
     )
 
 
-class BlankingEffect(PhaseEffect, A.DualTransform):
+class BlankingEffect(DualEffect):
     """An effect that sets pixels to no data; boxes and points stay."""
-
-    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES, Targets.KEYPOINTS)
 
     @torch.no_grad()
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from torch import Tensor
 from ssl_insar.augment import config as cf
 from ssl_insar.augment import donor
 from ssl_insar.augment.draw import Draw
-from ssl_insar.augment.transforms.effect import Chance, ImageEffect, pad_square
+from ssl_insar.augment.transforms.arguments import Chance
+from ssl_insar.augment.transforms.effect import ImageEffect, pad_square
 
 
 class DonorArguments(Chance, cf.DonorConfig):

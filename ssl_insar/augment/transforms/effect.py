@@ -9,37 +9,19 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 from torch import Tensor
 
 from ssl_insar.augment import field as fd
-from ssl_insar.augment.config import Probability, Section
+from ssl_insar.augment.config import Section
 from ssl_insar.augment.draw import Draw
 from ssl_insar.augment.transforms.library import albumentations as A
 from ssl_insar.augment.transforms.seeding import Reseeding, streams
 
+Targets = A.core.type_definitions.Targets
+
 Image = NDArray[np.float32] | NDArray[np.complex64]
 """(H, W, 2) float32 or (H, W) complex64."""
-
-
-class Always(Section):
-    """For effects whose section has no probability of its own."""
-
-    p: Probability = 1.0
-
-
-class Chance(Section):
-    """For effects that recipes have off by default: who names one here wants it."""
-
-    p: Probability = 0.5
-
-
-class Protecting(Section):
-    """For effects that may take away what is known to deform."""
-
-    protect: str | None = Field(
-        None, description="name of the mask, not 0 where the image deforms, of which not much may be lost"
-    )
 
 
 class PhaseEffect(Reseeding, A.BasicTransform):
@@ -175,6 +157,12 @@ class ImageEffect(PhaseEffect, A.ImageOnlyTransform):
         Shape:
             (1, 2, H, W) -> the same
         """
+
+
+class DualEffect(PhaseEffect, A.DualTransform):
+    """An effect after which masks, boxes and points may have to follow."""
+
+    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES, Targets.KEYPOINTS)
 
 
 def draw_of(key: int) -> Draw:

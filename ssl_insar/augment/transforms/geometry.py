@@ -18,18 +18,10 @@ from scipy.spatial import cKDTree
 
 from ssl_insar.augment import config as cf
 from ssl_insar.augment.sampling import SamplingGrid, reduce, sample
-from ssl_insar.augment.transforms.effect import (
-    Always,
-    Image,
-    PhaseEffect,
-    Protecting,
-    draw_of,
-    to_field,
-    to_image,
-)
+from ssl_insar.augment.transforms.arguments import Always, Protecting
+from ssl_insar.augment.transforms.effect import DualEffect, Image, draw_of, to_field, to_image
 from ssl_insar.augment.transforms.library import albumentations as A
 
-Targets = A.core.type_definitions.Targets
 _stock = A.augmentations.geometric.functional
 
 STILL = {
@@ -47,10 +39,9 @@ class Filled(cf.Section):
     fill_mask: int = Field(0, description="value of a mask where the view leaves the image")
 
 
-class GeometricEffect(PhaseEffect, A.DualTransform):
+class GeometricEffect(DualEffect):
     """An effect that resamples; for square images."""
 
-    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES, Targets.KEYPOINTS)
     part: ClassVar[str]
 
     def sections(self) -> dict[str, cf.Section]:
@@ -166,10 +157,9 @@ class FlipArguments(Always, cf.FlipConfig):
     """The section."""
 
 
-class Flip(PhaseEffect, A.DualTransform):
+class Flip(DualEffect):
     """Mirror images, exactly. Left-right is physical: it toggles ascending and descending."""
 
-    _targets = (Targets.IMAGE, Targets.MASK, Targets.BBOXES, Targets.KEYPOINTS)
     arguments = FlipArguments
 
     def get_params(self) -> dict[str, Any]:

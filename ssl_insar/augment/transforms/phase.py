@@ -14,7 +14,8 @@ from ssl_insar.augment import config as cf
 from ssl_insar.augment import decorrelation, multilook, sign
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.draw import Draw
-from ssl_insar.augment.transforms.effect import Chance, ImageEffect
+from ssl_insar.augment.transforms.arguments import Chance
+from ssl_insar.augment.transforms.effect import ImageEffect
 
 
 class Swap(ImageEffect):

@@ -19,15 +19,14 @@ from ssl_insar.augment import atmosphere, ionosphere, stratified
 from ssl_insar.augment import config as cf
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.draw import Draw
-from ssl_insar.augment.transforms.effect import Chance, ImageEffect, pad_square
-
-_DEFAULTS = cf.ViewsConfig()
+from ssl_insar.augment.transforms.arguments import Chance
+from ssl_insar.augment.transforms.effect import ImageEffect, pad_square
 
 
 class Spaced(cf.Section):
     """For screens whose law is one of distances on the ground."""
 
-    spacing: float = Field(_DEFAULTS.spacing, gt=0, description="ground distance of the pixels, m")
+    spacing: float = Field(cf.SPACING, gt=0, description="ground distance of the pixels, m")
 
 
 class ScreenEffect(ImageEffect):
@@ -125,7 +124,7 @@ class Stratified(ScreenEffect):
 class IonosphereArguments(Spaced, Chance, cf.IonosphereConfig):
     """The section, and what the phase scales with."""
 
-    wavelength: float = Field(_DEFAULTS.wavelength, gt=0, description="of the radar, m")
+    wavelength: float = Field(cf.WAVELENGTH, gt=0, description="of the radar, m")
 
 
 class Ionosphere(ScreenEffect):

@@ -12,7 +12,8 @@ from pydantic import Field
 from ssl_insar import phase as ph
 from ssl_insar.augment import config as cf
 from ssl_insar.augment import unwrapped
-from ssl_insar.augment.transforms.effect import Always, Chance, Image, PhaseEffect, draw_of
+from ssl_insar.augment.transforms.arguments import Always, Chance
+from ssl_insar.augment.transforms.effect import Image, PhaseEffect, draw_of
 from ssl_insar.augment.transforms.library import albumentations as A
 
 Unwrapped = NDArray[np.float32] | NDArray[np.float64]
