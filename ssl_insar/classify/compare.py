@@ -18,7 +18,6 @@ from ssl_insar.classify.metrics import (
     Interval,
     auroc,
     average_precision,
-    bootstrap_difference,
     cluster_bootstrap,
 )
 from ssl_insar.classify.nulls import splits_by_file, volcano_prior
@@ -98,9 +97,7 @@ def compare(
     def row(name: str, score: NDArray[np.float64], shot: dict[int, Interval], gain: bool) -> Row:
         difference = None
         if gain and reference is not None and name != GLOBAL:
-            difference = bootstrap_difference(
-                codes, score, reference, names, average_precision, bootstrap, seed
-            )
+            difference = cluster_bootstrap(codes, score, names, average_precision, bootstrap, seed, reference)
         return Row(
             name,
             cluster_bootstrap(codes, score, names, average_precision, bootstrap, seed),

@@ -72,7 +72,7 @@ def few_shot(
     Raises:
         NotEvaluableError: a class occurs in one group only.
     """
-    results = few_shot_draws(features, y, groups, shots, draws, seed, make)
+    results = few_shot_draws(features, y, groups, draws_of(y, groups, max(shots), draws, seed), shots, make)
     return {count: percentile_interval(values) for count, values in results.items()}
 
 
@@ -80,21 +80,26 @@ def few_shot_draws(
     features: ArrayLike,
     y: ArrayLike,
     groups: ArrayLike,
+    dealt: Sequence[Draw],
     shots: Sequence[int] = (5, 10),
-    draws: int = 20,
-    seed: int = 0,
     make: Callable[[], FrozenClassifier] | None = None,
 ) -> dict[int, NDArray[np.float64]]:
-    """AUROC of each draw of `few_shot`, whose arguments these are.
+    """AUROC of each of some draws; encoders that are given the same ones are compared draw by draw.
 
-    Draw i is the same for every encoder, so encoders are compared draw by draw.
+    Args:
+        features: (n, D).
+        y: (n,) labels.
+        groups: (n,) groups.
+        dealt: as from `draws_of`.
+        shots: labels a class.
+        make: gives another classifier that is not fitted yet; None: the probe of `few_shot`.
 
     Returns:
         shots -> (draws,), NaN where the support half held too few labels of a class.
     """
     matrix, labels = np.asarray(features), np.asarray(y)
-    results = {count: np.full(draws, np.nan) for count in shots}
-    for i, draw in enumerate(draws_of(labels, groups, max(shots), draws, seed)):
+    results = {count: np.full(len(dealt), np.nan) for count in shots}
+    for i, draw in enumerate(dealt):
         for count in shots:
             rows = draw.shots(count)
             if rows is not None:

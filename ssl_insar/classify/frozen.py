@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,23 @@ Features: TypeAlias = "Embeddings | ArrayLike"
 Model = TypeVar("Model", bound="FrozenClassifier")
 
 FORMAT = 1
+
+
+class TrainingRows(NamedTuple):
+    """What a classifier learns from, checked by `FrozenClassifier.fit`.
+
+    Attributes:
+        matrix: (n, D) finite features of the labelled rows.
+        codes: (n,) their classes, 0 to K - 1, each of which occurs.
+        groups: (n,) their groups, volcanoes as a rule.
+        population: (N, D) finite features of rows with or without a label; ``matrix`` itself where no
+            others were given.
+    """
+
+    matrix: NDArray[Any]
+    codes: NDArray[np.intp]
+    groups: NDArray[Any]
+    population: NDArray[Any]
 
 
 class FrozenClassifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -46,14 +65,8 @@ class FrozenClassifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn shi
     """Arrays that files of earlier releases lack."""
 
     @abstractmethod
-    def _learn(
-        self,
-        matrix: NDArray[Any],
-        codes: NDArray[np.intp],
-        groups: NDArray[Any],
-        population: NDArray[Any],
-    ) -> None:
-        """Fit on (n, D) finite features, (n,) codes 0..K-1, (n,) groups and (N, D) unlabelled rows."""
+    def _learn(self, given: TrainingRows) -> None:
+        """Fit on checked rows."""
 
     @abstractmethod
     def _odds(self, matrix: NDArray[Any], groups: NDArray[Any] | None) -> NDArray[np.float64]:
@@ -101,7 +114,7 @@ class FrozenClassifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn shi
         self.count_ = len(labels)
         self.n_features_in_ = matrix.shape[1]
         around = matrix if population is None else as_matrix(population)
-        self._learn(matrix, codes, np.asarray(groups), around)
+        self._learn(TrainingRows(matrix, codes, np.asarray(groups), around))
         return self
 
     @property
@@ -205,10 +218,8 @@ class FrozenClassifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn shi
             raise UserError(
                 f"{folder}: no classifier here; make one with: ssl-insar classify fit EMB --out {folder}"
             )
-        try:
-            facts = json.loads((folder / f"{cls.STEM}.json").read_text(encoding="utf-8"))
-            if int(facts["format"]) > FORMAT:
-                raise UserError(f"{folder}: written by a newer ssl_insar; upgrade to read it")
+        with damage_told(folder):
+            facts = read_facts(folder / f"{cls.STEM}.json", FORMAT)
             model = cls()
             model.classes_ = np.asarray(facts["classes"])
             model.encoder_hash_ = facts["encoder_hash"]
@@ -221,12 +232,6 @@ class FrozenClassifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn shi
             model._restore(facts)
             if not model._fits_together():
                 raise ValueError(f"{cls.STEM}.npz does not belong to {cls.STEM}.json")
-        except UserError:
-            raise
-        except Exception as error:  # a damaged archive makes zipfile and numpy raise many kinds
-            raise UserError(
-                f"{folder}: damaged classifier ({error}); run ssl-insar classify fit again"
-            ) from error
         return model
 
     @abstractmethod
@@ -258,6 +263,36 @@ class FrozenClassifier(BaseEstimator):  # type: ignore[misc]  # scikit-learn shi
                 "embed with the same encoder, or fit again"
             )
         return matrix
+
+
+def read_facts(path: Path, newest: int) -> dict[str, Any]:
+    """The JSON file of a saved classifier.
+
+    Args:
+        path: the file.
+        newest: format that can be read.
+
+    Raises:
+        UserError: a newer format.
+        OSError, ValueError, KeyError: the file is missing or damaged; see `damage_told`.
+    """
+    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if int(facts["format"]) > newest:
+        raise UserError(f"{path.parent}: written by a newer ssl_insar; upgrade to read it")
+    return facts
+
+
+@contextmanager
+def damage_told(folder: Path) -> Iterator[None]:
+    """Tell whatever goes wrong while a saved classifier is read as a `UserError` about its folder."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive makes zipfile and numpy raise many kinds
+        raise UserError(
+            f"{folder}: damaged classifier ({error}); run ssl-insar classify fit again"
+        ) from error
 
 
 def both_sides(odds: NDArray[np.float64]) -> NDArray[np.float64]:

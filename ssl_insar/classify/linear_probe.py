@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
 from ssl_insar.archive.groups import NotEvaluableError, grouped_folds
-from ssl_insar.classify.frozen import FrozenClassifier, mean_and_spread
+from ssl_insar.classify.frozen import FrozenClassifier, TrainingRows, mean_and_spread
 from ssl_insar.classify.metrics import average_precision
 
 C_GRID = (1e-2, 1e-1, 1.0, 10.0, 100.0, 1e3)
@@ -66,23 +66,17 @@ class LinearProbe(FrozenClassifier):
         self.c = c
         self.seed = seed
 
-    def _learn(
-        self,
-        matrix: NDArray[Any],
-        codes: NDArray[np.intp],
-        groups: NDArray[Any],
-        population: NDArray[Any],
-    ) -> None:
-        scaler = StandardScaler().fit(population)
+    def _learn(self, given: TrainingRows) -> None:
+        scaler = StandardScaler().fit(given.population)
         self.mean_ = np.asarray(scaler.mean_, np.float64)
-        self.scale_ = np.asarray(scaler.scale_, np.float64) * np.sqrt(matrix.shape[1])
-        standard = self._standardise(matrix)
-        self.c_ = self.c if self.c is not None else choose_c(standard, codes, groups, self.seed)
+        self.scale_ = np.asarray(scaler.scale_, np.float64) * np.sqrt(given.matrix.shape[1])
+        standard = self._standardise(given.matrix)
+        self.c_ = self.c if self.c is not None else choose_c(standard, given.codes, given.groups, self.seed)
         with _few_threads(standard.size):
-            model = _logistic(self.c_).fit(standard, codes)
+            model = _logistic(self.c_).fit(standard, given.codes)
         self.coef_ = np.asarray(model.coef_, np.float64)
         self.intercept_ = np.asarray(model.intercept_, np.float64)
-        self.odds_mean_, self.odds_spread_ = mean_and_spread(self._odds(matrix, None))
+        self.odds_mean_, self.odds_spread_ = mean_and_spread(self._odds(given.matrix, None))
 
     def _odds(self, matrix: NDArray[Any], groups: NDArray[Any] | None) -> NDArray[np.float64]:
         blocks = [

@@ -98,6 +98,7 @@ def cluster_bootstrap(
     metric: Metric = average_precision,
     draws: int = 1000,
     seed: int = 0,
+    reference: ArrayLike | None = None,
 ) -> Interval:
     """95 % percentile interval of a metric by resampling whole groups with replacement.
 
@@ -116,34 +117,17 @@ def cluster_bootstrap(
         groups: (n,) group of each sample.
         metric: function of (y, score); the two of this module take a fast path.
         draws: number of bootstrap samples.
-        seed: of the resampling; equal seeds and groups give equal draws, so two models are paired.
+        seed: of the resampling; equal seeds and groups give equal draws.
+        reference: scores of another model, shaped as ``score``: then the interval is of the metric less
+            that of the reference, both on the same resampled groups. Two models meet the same easy and
+            hard volcanoes, so their own intervals may overlap widely while the difference is certain.
 
     Returns:
-        the metric with its interval; draws in which a class was missing are skipped and counted.
-        The bounds are NaN if no draw was left.
+        the metric, or the difference, with its interval; draws in which a class was missing are
+        skipped and counted. The bounds are NaN if no draw was left.
     """
-    value = metric(y, score)
-    return _interval(value, _draws(y, score, groups, metric, draws, seed))
-
-
-def bootstrap_difference(
-    y: ArrayLike,
-    score: ArrayLike,
-    reference: ArrayLike,
-    groups: ArrayLike,
-    metric: Metric = average_precision,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Interval:
-    """Interval of ``metric(score) - metric(reference)``, both on the same resampled groups.
-
-    Two models meet the same easy and hard volcanoes, so their intervals may overlap widely while
-    their difference is certain; this is the number that says which is better.
-    """
-    value = metric(y, score) - metric(y, reference)
-    ours = _draws(y, score, groups, metric, draws, seed)
-    theirs = _draws(y, reference, groups, metric, draws, seed)
-    return _interval(value, ours - theirs)
+    other = None if reference is None else np.asarray(reference)[None]
+    return bootstrap_over_runs(y, np.asarray(score)[None], groups, metric, draws, seed, other)
 
 
 def bootstrap_over_runs(
@@ -167,7 +151,11 @@ def bootstrap_over_runs(
         metric: as in `cluster_bootstrap`.
         draws: number of bootstrap samples.
         seed: of the resampling.
-        reference: (runs', n) of another method: then the interval is of the difference of the means.
+        reference: (runs', n) or (runs', n, K) of another method: then the interval is of the difference
+            of the means.
+
+    Returns:
+        as in `cluster_bootstrap`; a draw in which a class was missing counts for no run.
     """
 
     def mean(runs: ArrayLike) -> tuple[float, FloatArray]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssl_insar.archive.groups import groups_holding
-from ssl_insar.classify.frozen import Features, FrozenClassifier
+from ssl_insar.classify.frozen import Features, FrozenClassifier, TrainingRows, one_side
 from ssl_insar.classify.metrics import average_precision
 from ssl_insar.models.embeddings import unit_rows
 
@@ -78,17 +78,11 @@ class Neighbours(FrozenClassifier):
         """Its log-odds as they are: smoothed shares of votes mean the same in every fold."""
         return self.decision_function(X)
 
-    def _learn(
-        self,
-        matrix: NDArray[Any],
-        codes: NDArray[np.intp],
-        groups: NDArray[Any],
-        population: NDArray[Any],
-    ) -> None:
-        self.centre_ = np.asarray(population, np.float64).mean(axis=0)
-        self.matrix_ = self._place(matrix)
-        self.codes_ = codes
-        self.groups_ = np.asarray(groups, dtype=str)
+    def _learn(self, given: TrainingRows) -> None:
+        self.centre_ = np.asarray(given.population, np.float64).mean(axis=0)
+        self.matrix_ = self._place(given.matrix)
+        self.codes_ = given.codes
+        self.groups_ = np.asarray(given.groups, dtype=str)
         self.k_ = self.k if self.k is not None else self._choose_k()
 
     def _choose_k(self) -> int:
@@ -102,7 +96,7 @@ class Neighbours(FrozenClassifier):
     def _odds(self, matrix: NDArray[Any], groups: NDArray[Any] | None) -> NDArray[np.float64]:
         (share,) = self._shares(self._place(matrix), groups, [self.k_])
         odds = np.log(np.maximum(share, _LEAST))
-        return odds[:, 1] - odds[:, 0] if len(self.classes_) == 2 else odds
+        return one_side(odds)
 
     def _place(self, matrix: NDArray[Any]) -> NDArray[np.float32]:
         return unit_rows(np.asarray(matrix, np.float64) - self.centre_)

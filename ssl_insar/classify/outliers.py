@@ -13,6 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from ssl_insar.errors import UserError
 
+OutlierMethod = Literal["knn", "mahalanobis"]
 _FOLDS = 5
 
 
@@ -36,7 +37,7 @@ class OutlierDistance:
         reference_: (n,) their distances to tiles of other groups, ascending.
     """
 
-    def __init__(self, method: Literal["knn", "mahalanobis"] = "knn", k: int = 5) -> None:
+    def __init__(self, method: OutlierMethod = "knn", k: int = 5) -> None:
         if method not in ("knn", "mahalanobis") or k < 1:
             raise ValueError(f"method is knn or mahalanobis, k 1 or more, not {method} and {k}")
         self.method = method

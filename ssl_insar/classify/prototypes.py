@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.covariance import ledoit_wolf
 
-from ssl_insar.classify.frozen import FrozenClassifier, mean_and_spread
+from ssl_insar.classify.frozen import FrozenClassifier, TrainingRows, mean_and_spread, one_side
 from ssl_insar.models.embeddings import unit_rows
 
 COSINE_TEMPERATURE = 0.1
@@ -55,13 +55,8 @@ class Prototypes(FrozenClassifier):
         self.metric = metric
         self.strength = strength
 
-    def _learn(
-        self,
-        matrix: NDArray[Any],
-        codes: NDArray[np.intp],
-        groups: NDArray[Any],
-        population: NDArray[Any],
-    ) -> None:
+    def _learn(self, given: TrainingRows) -> None:
+        matrix, codes, _, population = given
         self.centre_ = np.asarray(population, np.float64).mean(axis=0)
         placed = self._place(matrix)
         counts = np.bincount(codes)[:, None]
@@ -92,7 +87,7 @@ class Prototypes(FrozenClassifier):
 
     def _odds(self, matrix: NDArray[Any], groups: NDArray[Any] | None) -> NDArray[np.float64]:
         odds: NDArray[np.float64] = self._place(matrix) @ self.coef_.T + self.intercept_
-        return odds[:, 1] - odds[:, 0] if len(self.classes_) == 2 else odds
+        return one_side(odds)
 
     def _facts(self) -> dict[str, Any]:
         return {"metric": self.metric, "strength": self.strength}

@@ -8,16 +8,19 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.cluster import kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin_min
 
 from ssl_insar.classify.few_shot import draws_of
 from ssl_insar.classify.frozen import FrozenClassifier
 from ssl_insar.classify.metrics import auroc, average_precision
 from ssl_insar.classify.prototypes import Prototypes
+from ssl_insar.models.embeddings import unit_rows
 
-Strategy: TypeAlias = Literal["badge", "k-center", "uncertain", "random"]
+Strategy: TypeAlias = Literal["auto", "spread", "badge", "k-center", "uncertain", "random"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+
+FEW = 5
+"""Labels of the rarest class from which on ``auto`` listens to the classifier."""
 
 
 def suggest(
@@ -26,17 +29,28 @@ def suggest(
     labelled: ArrayLike | None = None,
     probability: ArrayLike | None = None,
     strategy: Strategy = "badge",
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
+    labels: ArrayLike | None = None,
 ) -> NDArray[np.intp]:
     """The most useful tiles to label next.
 
+    - ``spread``: diverse: each is drawn with a chance that goes as the squared distance from all labelled
+      and chosen ones (k-means++; Arthur & Vassilvitskii 2007, section 2.2). Dense places get more than one,
+      and single odd tiles no more than their share.
     - ``badge``: diverse and uncertain: k-means++ among the gradients that a tile would send into a linear
       layer were the likeliest class true (Ash et al. 2020, "Deep Batch Active Learning by Diverse,
-      Uncertain Gradient Lower Bounds", algorithm 1). Needs probabilities.
+      Uncertain Gradient Lower Bounds", algorithm 1), begun at 0, the gradient of a tile that the
+      classifier is sure of. Needs probabilities.
+    - ``auto``: ``spread`` while the rarest class has fewer than `FEW` labels, then ``badge``: what a
+      classifier of one or two positives is unsure of is chance.
     - ``k-center``: diverse only: each the farthest from all labelled and chosen ones (Sener & Savarese
       2018, "Active Learning for Convolutional Neural Networks: A Core-Set Approach", algorithm 1).
     - ``uncertain``: smallest margin between the two likeliest classes.
     - ``random``.
+
+    ``spread`` and ``badge`` take features from their mean and of unit length, as `Prototypes` does: the
+    embeddings of an encoder crowd about a common direction, beside which all that sets tiles apart is
+    small, and gradients would differ in how uncertain a tile is and in little else.
 
     Args:
         features: (n, D) unlabelled tiles.
@@ -45,9 +59,10 @@ def suggest(
         probability: (n, K) of a classifier.
         strategy: see above.
         seed: of what is random.
+        labels: (m,) classes of ``labelled``, which ``auto`` looks at; None: it takes them as few.
 
     Returns:
-        (count,) row numbers, no row twice; the most useful first, but for ``badge`` and ``random``.
+        (count,) row numbers, no row twice; the most useful first for ``k-center`` and ``uncertain``.
 
     Raises:
         ValueError: a strategy that needs probabilities, without.
@@ -57,10 +72,16 @@ def suggest(
     rng = np.random.default_rng(seed)
     if count < 1:
         return np.array([], np.intp)
+    if strategy == "auto":
+        strategy = "spread" if probability is None or _rarest(labels) < FEW else "badge"
     if strategy == "random":
         return rng.permutation(len(matrix))[:count]
+    known = matrix[:0] if labelled is None else np.asarray(labelled, np.float64)
     if strategy == "k-center":
-        return _k_center(matrix, count, None if labelled is None else np.asarray(labelled, np.float64), rng)
+        return _k_center(matrix, count, known, rng)
+    if strategy == "spread":
+        placed = _placed(np.concatenate([matrix, known]))
+        return _spread(placed[: len(matrix)], count, placed[len(matrix) :], rng)
     if probability is None:
         raise ValueError(f"strategy {strategy} needs the probabilities of a classifier")
     told = np.asarray(probability, np.float64)
@@ -68,12 +89,9 @@ def suggest(
         best = np.sort(told, axis=1)
         return np.argsort(best[:, -1] - best[:, -2], kind="stable")[:count]
     slope = told - np.eye(told.shape[1])[told.argmax(axis=1)]
-    gradients = (slope[:, :, None] * matrix[:, None, :]).reshape(len(matrix), -1)
-    _, chosen = kmeans_plusplus(gradients, count, random_state=int(rng.integers(2**31)))
-    # Equal gradients may be drawn twice; others then take their place.
-    distinct = pd.unique(np.asarray(chosen, np.intp))
-    rest = np.setdiff1d(rng.permutation(len(matrix)), distinct, assume_unique=True)
-    return np.concatenate([distinct, rest])[:count].astype(np.intp)
+    placed = _placed(np.concatenate([matrix, known]))[: len(matrix)]
+    gradients = (slope[:, :, None] * placed[:, None, :]).reshape(len(matrix), -1)
+    return _spread(gradients, count, np.zeros((1, gradients.shape[1])), rng)
 
 
 def simulate(
@@ -136,6 +154,8 @@ def simulate(
                         "auroc": auroc(truth, scores),
                     }
                 )
+                if turn == rounds:
+                    break
                 pool = np.setdiff1d(draw.support, known)
                 chosen = suggest(
                     matrix[pool],
@@ -143,7 +163,8 @@ def simulate(
                     matrix[known],
                     model.predict_proba(matrix[pool]),
                     strategy,
-                    seed + turn,
+                    [seed, i, turn],
+                    labels[known],
                 )
                 known = np.concatenate([known, pool[chosen]])
     return pd.DataFrame(records)
@@ -173,11 +194,43 @@ def gain_over_random(table: pd.DataFrame, metric: str = "average_precision") -> 
     return pd.DataFrame(rows)
 
 
+def _rarest(labels: ArrayLike | None) -> int:
+    """Number of labels of the rarest class that has any; 0 where no label is known."""
+    given = np.asarray([] if labels is None else labels)
+    return int(np.unique(given, return_counts=True)[1].min()) if len(given) else 0
+
+
+def _placed(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows from their mean, of unit length."""
+    return np.asarray(unit_rows(matrix - matrix.mean(axis=0)), np.float64)
+
+
+def _spread(
+    points: NDArray[np.float64], count: int, taken: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """k-means++ that begins with given points, as scikit-learn's cannot; with a random one if none are."""
+    free = np.ones(len(points), bool)
+    gap = np.ones(len(points))
+    if len(taken):
+        gap = np.asarray(pairwise_distances_argmin_min(points, taken, metric="sqeuclidean")[1])
+    chosen: list[int] = []
+    while len(chosen) < count:
+        weight = gap * free
+        if not weight.any():  # only copies of what is taken are left
+            weight = free.astype(np.float64)
+        row = int(rng.choice(len(points), p=weight / weight.sum()))
+        apart = ((points - points[row]) ** 2).sum(axis=1)
+        gap = np.minimum(gap, apart) if len(taken) or chosen else apart
+        chosen.append(row)
+        free[row] = False
+    return np.asarray(chosen, np.intp)
+
+
 def _k_center(
-    matrix: NDArray[np.float64], count: int, labelled: NDArray[np.float64] | None, rng: np.random.Generator
+    matrix: NDArray[np.float64], count: int, labelled: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.intp]:
     chosen: list[int] = []
-    if labelled is None or not len(labelled):
+    if not len(labelled):
         chosen = [int(rng.integers(len(matrix)))]
         gap = np.linalg.norm(matrix - matrix[chosen[0]], axis=1)
     else:

@@ -18,11 +18,11 @@ from ssl_insar.classify.calibration import Calibration, calibrate
 from ssl_insar.classify.conformal import LEVEL, ConformalSets
 from ssl_insar.classify.cross_validation import Population
 from ssl_insar.classify.false_alarms import QuietRecord
-from ssl_insar.classify.frozen import FrozenClassifier, both_sides
+from ssl_insar.classify.frozen import FrozenClassifier, both_sides, damage_told, read_facts
 from ssl_insar.classify.held_out import HeldOut, held_out_scores
 from ssl_insar.classify.linear_probe import LinearProbe
 from ssl_insar.classify.neighbours import Neighbours
-from ssl_insar.classify.outliers import OutlierDistance
+from ssl_insar.classify.outliers import OutlierDistance, OutlierMethod
 from ssl_insar.classify.persistence import confirmations
 from ssl_insar.classify.prototypes import Prototypes
 from ssl_insar.errors import UserError
@@ -170,6 +170,11 @@ class TrustedClassifier:
             UserError: the folder holds something else, which would be lost.
         """
         folder = present_folder(Path(path))
+        with replacing_folder(folder, marker_of(folder)) as scratch:
+            self.write(scratch)
+
+    def write(self, folder: Path) -> None:
+        """Write the files into an existing folder."""
         method = next(name for name, kind in METHODS.items() if isinstance(self.model, kind))
         facts = {
             "format": FORMAT,
@@ -191,10 +196,9 @@ class TrustedClassifier:
             arrays |= {"outlier_matrix": self.outliers.matrix_, "outlier_reference": self.outliers.reference_}
         if self.quiet is not None:
             arrays["quiet_scores"] = self.quiet.scores
-        with replacing_folder(folder, marker_of(folder)) as scratch:
-            self.model.write(scratch)
-            np.savez(scratch / "classifier.npz", **arrays)
-            (scratch / MARKER).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        self.model.write(folder)
+        np.savez(folder / "classifier.npz", **arrays)
+        (folder / MARKER).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> TrustedClassifier:
@@ -207,19 +211,12 @@ class TrustedClassifier:
         if not (folder / MARKER).is_file():
             probe = LinearProbe.load(folder)
             return cls(probe, frozenset(), None, None, None, None, 0 if probe.binary else None, "")
-        try:
-            facts = json.loads((folder / MARKER).read_text(encoding="utf-8"))
-            if int(facts["format"]) > FORMAT:
-                raise UserError(f"{folder}: written by a newer ssl_insar; upgrade to read it")
+        with damage_told(folder):
+            facts = read_facts(folder / MARKER, FORMAT)
             model = METHODS[facts["method"]].load(folder)
             with np.load(folder / "classifier.npz", allow_pickle=False) as arrays:
-                return cls._from(model, facts, dict(arrays))
-        except UserError:
-            raise
-        except Exception as error:  # a damaged archive makes zipfile and numpy raise many kinds
-            raise UserError(
-                f"{folder}: damaged classifier ({error}); run ssl-insar classify fit again"
-            ) from error
+                trusted = cls._from(model, facts, dict(arrays))
+        return trusted
 
     @classmethod
     def _from(
@@ -282,6 +279,7 @@ def fit_trusted(
     seed: int = 0,
     shares: ArrayLike | None = None,
     outside: ArrayLike = (),
+    outlier_method: OutlierMethod = "knn",
 ) -> Fit:
     """Fit a classifier, and learn how far to trust it from volcanoes held out.
 
@@ -301,6 +299,7 @@ def fit_trusted(
         seed: of the folds.
         shares: (K,) how frequent the classes are where the classifier will be used; None: as labelled.
         outside: groups of which nothing may be used, not even for standardising.
+        outlier_method: see `OutlierDistance`.
 
     Raises:
         LeakError: copies of a tile at two volcanoes.
@@ -312,12 +311,8 @@ def fit_trusted(
         held, matrix=held.matrix[rows], catalogue=held.catalogue.iloc[rows].reset_index(drop=True)
     )
     model = make().fit(labelled, y, names[rows], unit[usable])
-    if quiet_class is None and model.binary:
-        quiet_class = 0
-    if quiet_class is not None and quiet_class not in model.classes_.tolist():
-        raise UserError(f"no label is '{quiet_class}'; choose one of: {', '.join(map(str, model.classes_))}")
+    asked = Asked(target, quiet_class, level, shares, outlier_method).checked(model)
     scores: HeldOut | None = None
-    calibration = sets = outliers = quiet = None
     why_not = ""
     try:
         splits = grouped_folds(y, names[rows], folds, seed)
@@ -326,19 +321,74 @@ def fit_trusted(
     else:
         around = Population(unit[usable], names[usable])
         scores = held_out_scores(make, unit[rows], y, names[rows], splits, around, labelled.catalogue)
+    return Fit(trust(model, scores, unit[rows], labelled.catalogue, y, names[rows], asked), scores, why_not)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a trusted classifier should promise.
+
+    Attributes:
+        target: name of the label.
+        quiet_class: label of tiles that do not deform; None: 0 for labels 0 and 1, else none.
+        level: nominal coverage of the conformal sets.
+        shares: (K,) how frequent the classes are where the classifier will be used; None: as labelled.
+        outlier_method: see `OutlierDistance`.
+    """
+
+    target: str = ""
+    quiet_class: int | str | None = None
+    level: float = LEVEL
+    shares: ArrayLike | None = None
+    outlier_method: OutlierMethod = "knn"
+
+    def checked(self, model: FrozenClassifier) -> Asked:
+        """The same with its quiet class, for the classes of a fitted model.
+
+        Raises:
+            UserError: no label is the quiet class.
+        """
+        quiet = 0 if self.quiet_class is None and model.binary else self.quiet_class
+        if quiet is not None and quiet not in model.classes_.tolist():
+            raise UserError(f"no label is '{quiet}'; choose one of: {', '.join(map(str, model.classes_))}")
+        return replace(self, quiet_class=quiet)
+
+
+def trust(
+    model: FrozenClassifier,
+    scores: HeldOut | None,
+    features: NDArray[Any],
+    catalogue: pd.DataFrame,
+    y: NDArray[Any],
+    groups: NDArray[Any],
+    asked: Asked,
+) -> TrustedClassifier:
+    """What can be promised of a classifier, by its scores of labelled tiles out of fold.
+
+    Args:
+        model: fitted on all n labelled tiles.
+        scores: of them; None: nothing but how far out a tile lies can be told.
+        features: (n, D) of them.
+        catalogue: n rows.
+        y: (n,) labels.
+        groups: (n,) volcanoes.
+        asked: see `Asked`, checked.
+    """
+    calibration = sets = outliers = quiet = None
+    if scores is not None:
         calibration = calibrate(scores)
-        if shares is not None:
-            calibration = calibration.for_shares(shares)
+        if asked.shares is not None:
+            calibration = calibration.for_shares(asked.shares)
         told = calibration.probability(scores.logits)
-        sets = ConformalSets.fit(told, scores.codes, scores.groups, level)
-        if quiet_class is not None:
-            quiet = _quiet_record(told, model.classes_, quiet_class, y, labelled.catalogue)
-    if len(np.unique(names[rows])) > 1:
-        outliers = OutlierDistance().fit(unit[rows], names[rows])
-    trusted = TrustedClassifier(
-        model, frozenset(names[rows].tolist()), calibration, sets, outliers, quiet, quiet_class, target
+        sets = ConformalSets.fit(told, scores.codes, scores.groups, asked.level)
+        if asked.quiet_class is not None:
+            quiet = _quiet_record(told, model.classes_, asked.quiet_class, y, catalogue)
+    if len(np.unique(groups)) > 1:
+        outliers = OutlierDistance(asked.outlier_method).fit(features, groups)
+    known = frozenset(groups.tolist())
+    return TrustedClassifier(
+        model, known, calibration, sets, outliers, quiet, asked.quiet_class, asked.target
     )
-    return Fit(trusted, scores, why_not)
 
 
 def suspicion(

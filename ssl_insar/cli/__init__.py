@@ -23,6 +23,8 @@ COMMANDS = {
     "search": "Find the tiles that look like a query.",
     "classify": "Fit a classifier from a few labels, and score tiles with it.",
     "score": "Score every tile for deformation, without any label.",
+    "explain": "Show why tiles were flagged: saliency, outlines, nearest labelled tiles.",
+    "map": "Score every place of a whole interferogram, as a GeoTIFF.",
     "export": "Write the encoder as ONNX or a torch.export program, for other programs.",
 }
 """Command and one-line help, in the order of use; each lives in the module of its name."""

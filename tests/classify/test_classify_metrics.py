@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from ssl_insar.classify.metrics import (
     auroc,
     average_precision,
-    bootstrap_difference,
     cluster_bootstrap,
     percentile_interval,
 )
@@ -101,7 +100,7 @@ def test_a_difference_on_paired_draws_is_surer_than_its_parts() -> None:
     rng = np.random.default_rng(5)
     y, score, place = _clustered(rng)
     worse = score - 0.5 * y  # half of the mean skill lost
-    gain = bootstrap_difference(y, score, worse, place, auroc, draws=300)
+    gain = cluster_bootstrap(y, score, place, auroc, draws=300, reference=worse)
     alone = cluster_bootstrap(y, score, place, auroc, draws=300)
     assert gain.value == pytest.approx(auroc(y, score) - auroc(y, worse))
     assert gain.low > 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ssl_insar.classify import LinearProbe, Prototypes
-from ssl_insar.classify.suggest import STRATEGIES, gain_over_random, simulate, suggest
+from ssl_insar.classify.suggest import FEW, STRATEGIES, gain_over_random, simulate, suggest
 
 
 def clusters(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -51,6 +51,39 @@ def test_badge_is_diverse_and_leaves_out_what_is_certain() -> None:
     told = np.stack([1 - positive, positive], axis=1)
     hits = [set(member[suggest(x, 4, None, told, "badge", seed)]) for seed in range(20)]
     assert np.mean([{1, 2, 3} <= hit for hit in hits]) > 0.9
+
+
+@pytest.mark.parametrize("strategy", ["spread", "badge"])
+def test_a_direction_that_all_tiles_share_changes_nothing(strategy) -> None:
+    x, _ = clusters()
+    told = np.random.default_rng(1).dirichlet([1, 1], len(x))
+    plain, moved = (suggest(features, 20, None, told, strategy) for features in (x, x + 1000))
+    assert plain.tolist() == moved.tolist()
+
+
+def test_spread_goes_where_no_label_is_and_repeats_the_dense_places() -> None:
+    rng = np.random.default_rng(0)
+    # Seen from their mean, the directions of four places; two are labelled, one holds most tiles.
+    member = np.repeat([0, 1, 2, 3], [50, 50, 120, 40])
+    corners = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    x = 10 * corners[member] + rng.normal(size=(len(member), 2))
+    known = np.flatnonzero(member < 2)[::5]
+    drawn = [member[suggest(x, 2, x[known], strategy="spread", seed=seed)] for seed in range(60)]
+    assert np.mean([set(places) == {2, 3} for places in drawn]) > 0.8
+    first = [places[0] for places in drawn]
+    assert first.count(2) > first.count(3) > 0
+
+
+def test_auto_is_spread_until_the_rarest_class_has_a_few_labels() -> None:
+    x, _ = clusters()
+    told, known = np.random.default_rng(1).dirichlet([1, 1], len(x)), x[:20]
+
+    def chosen(strategy, labels=None, told=told):
+        return suggest(x, 10, known, told, strategy, 4, labels).tolist()
+
+    few, enough = ([1] * count + [0] * (20 - count) for count in (FEW - 1, FEW))
+    assert chosen("auto", few) == chosen("auto") == chosen("auto", enough, None) == chosen("spread")
+    assert chosen("auto", enough) == chosen("badge") != chosen("spread")
 
 
 def test_simulated_labelling_beats_random_where_positives_are_rare_and_far(world) -> None:
