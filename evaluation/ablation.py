@@ -25,7 +25,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from evaluation.families import FAMILIES
-from evaluation.linear_probe import git_commit, statistics_of
+from evaluation.methods import statistics_of
+from evaluation.records import git_commit
 from evaluation.running import run
 from ssl_insar.archive import Archive
 from ssl_insar.archive.groups import assign_groups, grouped_folds
@@ -33,7 +34,7 @@ from ssl_insar.archive.labels import known
 from ssl_insar.atomic import replacing
 from ssl_insar.classify import labels_in
 from ssl_insar.classify.cross_validation import scores_over
-from ssl_insar.classify.few_shot import few_shot_draws
+from ssl_insar.classify.few_shot import draws_of, few_shot_draws
 from ssl_insar.classify.metrics import (
     Interval,
     auroc,
@@ -77,11 +78,12 @@ class Judge:
         self.groups = assign_groups(archive.catalogue).names[self.mask]
         self.folds = grouped_folds(self.y, self.groups)
         _, self.codes = np.unique(self.y, return_inverse=True)
+        self.dealt = draws_of(self.y, self.groups, max(SHOTS))
 
     def __call__(self, runs: Sequence[NDArray[Any]]) -> Scores:
         """Scores of the runs of one variant, (N, D) features each."""
         kept = [features[self.mask] for features in runs]
-        shots = [few_shot_draws(x, self.y, self.groups, SHOTS) for x in kept]
+        shots = [few_shot_draws(x, self.y, self.groups, self.dealt, SHOTS) for x in kept]
         return Scores(
             np.stack([scores_over(x, self.y, self.groups, self.folds) for x in kept]),
             {count: np.stack([each[count] for each in shots]) for count in SHOTS},

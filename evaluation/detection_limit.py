@@ -23,18 +23,11 @@ import torch
 from numpy.typing import NDArray
 
 from evaluation import matched_filter
-from evaluation.injected import (
-    Asked,
-    Backgrounds,
-    Injection,
-    common_options,
-    draw_sources,
-    resampled,
-    spacing_of,
-    unit_snr,
-    with_interval,
-)
+from evaluation.backgrounds import Backgrounds, spacing_of
+from evaluation.injected import Injection, draw_sources, unit_snr
+from evaluation.injected_options import Asked, common_options
 from evaluation.running import run
+from evaluation.volcano_bootstrap import resampled, with_interval
 from ssl_insar.augment import field as fd
 from ssl_insar.classify import LinearProbe
 from ssl_insar.maps import figures

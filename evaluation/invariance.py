@@ -19,18 +19,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from evaluation.injected import (
-    Asked,
-    Backgrounds,
-    Injection,
-    common_options,
-    draw_sources,
-    resampled,
-    spacing_of,
-    with_interval,
-)
-from evaluation.linear_probe import RANDOM
+from evaluation.backgrounds import Backgrounds, spacing_of
+from evaluation.injected import Injection, draw_sources
+from evaluation.injected_options import Asked, common_options
+from evaluation.methods import RANDOM
 from evaluation.running import run
+from evaluation.volcano_bootstrap import resampled, with_interval
 from ssl_insar.augment import Views
 from ssl_insar.augment import field as fd
 from ssl_insar.augment.alone import alone, silent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def write_frames(folder: Path, count: int, size: int = 64, seed: int = 0) -> Pat
     return folder
 
 
-TINY = {
+TINY: dict[str, Any] = {
     "name": "tiny",
     "precision": "32",
     "data": {"batch_size": 16},

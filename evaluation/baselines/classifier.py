@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from evaluation.baselines.loop import Settings, seeded, train
 from ssl_insar.archive import Archive
-from ssl_insar.augment import Views, ViewsConfig
-from ssl_insar.augment import field as fd
+from ssl_insar.augment import ViewsConfig
+from ssl_insar.classify.label_safe_views import LabelledViews
 from ssl_insar.models import Encoder, InputSpec
 from ssl_insar.models.precision import best_device
-from ssl_insar.pretrain.data import TileDataset
 
 _CHUNK = 256
 
@@ -94,23 +92,18 @@ def train_classifier(
         shown: draw a progress bar.
 
     Returns:
-        the content of ``run.json``, see `evaluation.baselines.loop.train`.
+        the content of ``run.json``, see `ssl_insar.pretrain.loop.train`.
 
     Raises:
         UserError: see there.
     """
     device = best_device()
-    config = ViewsConfig()
-    views = Views(config, archive.tile, net.encoder.spec.size, settings.seed).to(device)
-    data = TileDataset(archive, config)
+    views = LabelledViews(archive, ViewsConfig(), net.encoder.spec, settings.seed, device)
     classes = torch.tensor(codes, device=device)
     balance = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
 
     def loss(positions: list[int], step: int) -> Tensor:
-        batch = data.__getitems__(positions)
-        counts, valid_bits, where, extras = move_data_to_device(batch, device)
-        ((view, coherence),) = views(fd.from_counts(counts, valid_bits), step, count=1, extras=extras)
-        x = net.encoder.spec.assemble(view, coherence).contiguous(memory_format=torch.channels_last)
+        x, where = views(positions, step)
         return F.cross_entropy(net(x).float(), classes[where], balance)
 
     facts = about | {"archive_digest": archive.digest, "size": net.encoder.spec.size}

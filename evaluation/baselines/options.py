@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from evaluation.baselines.loop import Settings
+from evaluation.running import gathered
 from ssl_insar.archive import Archive
 
 Command = Callable[..., Any]
 _FOLDER = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the command line says of the training of a network; see `training`.
+
+    Attributes:
+        folder: for the run; None: beside what is written.
+        epochs: passes over the tiles.
+        batch_size: tiles a step.
+        backbone: name of a timm model.
+        size: side of the input, px.
+        seed: of weights, batches and views.
+    """
+
+    folder: Path | None
+    epochs: int
+    batch_size: int
+    backbone: str
+    size: int
+    seed: int
+
+    def settings(self, views: int, weight_decay: float = 0.0) -> Settings:
+        """What the training loop takes."""
+        return Settings(self.epochs, self.batch_size, views, weight_decay=weight_decay, seed=self.seed)
+
+    def run_folder(self, out: Path) -> Path:
+        """Where the training of something lies that is written to ``out``."""
+        return self.folder or out.with_name(f"{out.name}.training")
 
 
 def seed(command: Command) -> Command:
@@ -44,9 +76,10 @@ def source(trained_on: Path | None, tiles: Archive) -> tuple[Archive, str]:
 
 
 def training(batch_size: int, epochs: int) -> Callable[[Command], Command]:
-    """``--run``, ``--epochs``, ``--batch-size``, ``--backbone`` and ``--size``, with such defaults."""
+    """Options that reach the command as one `Training`, with such defaults."""
 
     def add(command: Command) -> Command:
+        command = seed(gathered(Training, command))
         positive = click.IntRange(1)
         for option in (
             click.option("--size", default=96, show_default=True, type=click.IntRange(32), help="Input, px."),
@@ -65,8 +98,3 @@ def training(batch_size: int, epochs: int) -> Callable[[Command], Command]:
         return command
 
     return add
-
-
-def run_folder(folder: Path | None, out: Path) -> Path:
-    """Where the training of something lies that is written to ``out``."""
-    return folder or out.with_name(f"{out.name}.training")

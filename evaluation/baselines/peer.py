@@ -130,31 +130,21 @@ def features_of(archive: Archive, net: Peer, size: int, positions: NDArray[np.in
 @options.archives
 @options.trained_on
 @options.training(batch_size=112, epochs=40)
-@options.seed
 @click.option("--weights", type=click.Path(path_type=Path), help="ImageNet weights to begin with.")
 def command(
-    archive: Path,
-    out: Path,
-    trained_on: Path | None,
-    folder: Path | None,
-    epochs: int,
-    batch_size: int,
-    backbone: str,
-    size: int,
-    seed: int,
-    weights: Path | None,
+    asked: options.Training, archive: Path, out: Path, trained_on: Path | None, weights: Path | None
 ) -> None:
     """Train the direct peer's SimCLR on grey pictures, and embed an archive with it."""
     tiles = Archive.open(archive)
-    with seeded(seed):
-        net = Peer(backbone, size, weights)
-    settings = Settings(epochs, batch_size, views=2, seed=seed)
-    about = {"backbone": backbone, "weights": weights.name if weights else "random"}
+    with seeded(asked.seed):
+        net = Peer(asked.backbone, asked.size, weights)
+    about = {"backbone": asked.backbone, "weights": weights.name if weights else "random"}
     source, elsewhere = options.source(trained_on, tiles)
-    state = train_peer(source, net, size, settings, options.run_folder(folder, out), about)
-    name = f"{NAME} ({backbone}, {size} px, {epochs} epochs, seed {seed}{elsewhere})"
-    digest = digest_of(f"{NAME} {backbone} {size}", net.backbone.state_dict())
-    found = embed(tiles, lambda index: features_of(tiles, net, size, index), name, digest, out)
+    state = train_peer(source, net, asked.size, asked.settings(views=2), asked.run_folder(out), about)
+    how = f"{asked.epochs} epochs, seed {asked.seed}{elsewhere}"
+    name = f"{NAME} ({asked.backbone}, {asked.size} px, {how})"
+    digest = digest_of(f"{NAME} {asked.backbone} {asked.size}", net.backbone.state_dict())
+    found = embed(tiles, lambda index: features_of(tiles, net, asked.size, index), name, digest, out)
     click.echo(f"trained on {state['images']:,} images, {state['images_per_s']} a second")
     click.echo(f"{out}: {len(found):,} tiles, {found.matrix.shape[1]} features each, of {name}")
 

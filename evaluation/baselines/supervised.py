@@ -28,6 +28,7 @@ from ssl_insar.archive.groups import PROTOCOLS, Fold, groups_of, is_binary, make
 from ssl_insar.archive.labels import attach, known, labels_in
 from ssl_insar.atomic import replacing
 from ssl_insar.classify import evaluate
+from ssl_insar.classify.frozen import one_side
 from ssl_insar.classify.linear_probe import spread_units
 
 NAME = "supervised"
@@ -75,15 +76,10 @@ def out_of_fold(
         train_classifier(
             net, archive, codes, settings, folder / f"fold-{number}", about, weights=weights, shown=shown
         )
-        seen, unseen = (_odds(net.logits(archive, rows[part])) for part in (train, test))
+        seen, unseen = (one_side(net.logits(archive, rows[part])) for part in (train, test))
         scores[test] = spread_units(unseen, seen)
         fold_of[test] = number
     return scores, fold_of
-
-
-def _odds(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-odds of class 1 of two; logits of more."""
-    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
 
 @click.command(epilog="\b\nThe same command again goes on where it was interrupted.")
@@ -94,20 +90,14 @@ def _odds(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 @click.option("--protocol", type=click.Choice(PROTOCOLS), default=PROTOCOLS[0], show_default=True)
 @click.option("--folds", default=5, show_default=True, type=click.IntRange(2))
 @options.training(batch_size=128, epochs=20)
-@options.seed
 def command(
+    asked: options.Training,
     archive: Path,
     labels: Path | None,
     target: str | None,
     out: Path,
     protocol: str,
     folds: int,
-    folder: Path | None,
-    epochs: int,
-    batch_size: int,
-    backbone: str,
-    size: int,
-    seed: int,
 ) -> None:
     """Train from scratch on labels, and score each tile by a network that has not seen its volcano."""
     tiles = Archive.open(archive)
@@ -120,10 +110,9 @@ def command(
     rows = np.flatnonzero(mask)
     groups = groups_of(tiles.catalogue)[rows]
     names, y = np.unique(values, return_inverse=True)
-    splits = make_folds(values, groups, protocol, folds, seed)
-    settings = Settings(epochs, batch_size, views=1, weight_decay=1e-4, seed=seed)
-    work = options.run_folder(folder, out)
-    scores, fold_of = out_of_fold(tiles, rows, y, splits, settings, work, backbone, size)
+    splits = make_folds(values, groups, protocol, folds, asked.seed)
+    settings, work = asked.settings(views=1, weight_decay=1e-4), asked.run_folder(out)
+    scores, fold_of = out_of_fold(tiles, rows, y, splits, settings, work, asked.backbone, asked.size)
     table = pd.DataFrame(
         {"id": tiles.catalogue["id"].to_numpy()[rows], "volcano": groups, "label": values, "fold": fold_of}
     )
@@ -135,7 +124,7 @@ def command(
         table.to_csv(scratch, index=False, float_format="%.6g")
     # Two named classes have a score each, as everywhere.
     ranked = scores if scores.ndim == 2 or is_binary(values) else np.stack([-scores, scores], axis=1)
-    report = evaluate(values, ranked, groups, seed=seed)
+    report = evaluate(values, ranked, groups, seed=asked.seed)
     click.echo(f"{out}: AP {report.average_precision}, AUROC {report.auroc} at unseen volcanoes")
 
 

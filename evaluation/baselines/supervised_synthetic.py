@@ -20,7 +20,6 @@ from scipy.special import softmax
 from evaluation.baselines import options
 from evaluation.baselines.classifier import Classifier, train_classifier
 from evaluation.baselines.embedding import embed
-from evaluation.baselines.loop import Settings
 from evaluation.running import run
 from ssl_insar.archive import Archive
 from ssl_insar.archive.catalogue import LABEL_PREFIX
@@ -66,7 +65,6 @@ def write_scores(archive: Archive, logits: NDArray[np.float64], names: list[str]
 @click.command(epilog="\b\nThe same command again goes on where it was interrupted.")
 @options.archives
 @options.training(batch_size=128, epochs=40)
-@options.seed
 @click.option("--preset", default="volcanoes", show_default=True, help="Of the simulator: name or YAML.")
 @click.option("--count", default=4000, show_default=True, type=click.IntRange(2), help="Scenes to simulate.")
 @click.option(
@@ -76,14 +74,9 @@ def write_scores(archive: Archive, logits: NDArray[np.float64], names: list[str]
 )
 @click.option("--scores", type=click.Path(path_type=Path), help="CSV of 1 - p(none); default: beside --out.")
 def command(
+    asked: options.Training,
     archive: Path,
     out: Path,
-    folder: Path | None,
-    epochs: int,
-    batch_size: int,
-    backbone: str,
-    size: int,
-    seed: int,
     preset: str,
     count: int,
     simulated: Path | None,
@@ -91,18 +84,19 @@ def command(
 ) -> None:
     """Train on simulated sources, and embed and score an archive with that."""
     tiles = Archive.open(archive)
-    work = options.run_folder(folder, out)
+    work = asked.run_folder(out)
     # The same scenes for every seed: seeds are to tell how much the training varies.
     made = simulate_archive(
         preset, simulated or work.with_name(f"{work.name}-scenes"), count=count, size=tiles.tile
     )
     names, codes = kinds_of(made)
-    net = Classifier(backbone, size, len(names), seed)
-    settings = Settings(epochs, batch_size, views=1, weight_decay=1e-4, seed=seed)
+    net = Classifier(asked.backbone, asked.size, len(names), asked.seed)
+    settings = asked.settings(views=1, weight_decay=1e-4)
     train_classifier(net, made, codes, settings, work, {"baseline": NAME, "kinds": names})
     # As a run of ssl-insar pretrain has it, so that ``--encoder`` takes this folder, too.
     net.encoder.save(work / "encoder")
-    name = f"{NAME} ({backbone}, {size} px, {len(made):,} scenes of {preset}, {epochs} epochs, seed {seed})"
+    how = f"{len(made):,} scenes of {preset}, {asked.epochs} epochs, seed {asked.seed}"
+    name = f"{NAME} ({asked.backbone}, {asked.size} px, {how})"
     found = embed(tiles, lambda index: net.encoder.embed_tiles(tiles, index), name, net.encoder.hash, out)
     table = scores or out.with_name(f"{out.name}.scores.csv")
     write_scores(tiles, net.logits(tiles, np.arange(len(tiles))), names, table)

@@ -14,6 +14,7 @@ import torch
 from made_detector import write_run
 
 from evaluation import matched_filter
+from evaluation.backgrounds import backgrounds
 from evaluation.detection_limit import (
     LIMIT,
     LOGIT,
@@ -27,7 +28,8 @@ from evaluation.detection_limit import (
     fold_of,
     probe_scores,
 )
-from evaluation.injected import backgrounds, draw_sources, resampled, unit_snr, with_interval
+from evaluation.injected import draw_sources, unit_snr
+from evaluation.volcano_bootstrap import resampled, with_interval
 from ssl_insar.archive import Archive, ingest
 from ssl_insar.errors import UserError
 from ssl_insar.synth.turbulence import power_law_fields

@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from evaluation.injected import backgrounds, draw_sources
+from evaluation.backgrounds import backgrounds
+from evaluation.injected import draw_sources
 from evaluation.invariance import OTHER, REMOVED, UNTOUCHED, command, cosines, embed, nuisances, summary
-from evaluation.linear_probe import RANDOM
+from evaluation.methods import RANDOM
 from ssl_insar.archive import Archive
 from ssl_insar.models import Encoder, InputSpec
 

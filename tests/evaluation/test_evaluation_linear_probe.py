@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -11,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.linear_probe import append, git_commit, records, statistics_of
+from evaluation.measures import MEASURES
+from evaluation.methods import statistics_of
+from evaluation.records import KEY, append, git_commit, read
 from ssl_insar.archive import Archive, ingest
-from ssl_insar.classify import Interval, global_statistics
-from ssl_insar.classify.compare import Row
+from ssl_insar.classify import global_statistics
 from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder, InputSpec
 
@@ -61,7 +63,7 @@ def _run(*words: str) -> None:
     command.main(list(words), standalone_mode=False)
 
 
-def test_a_run_writes_a_page_and_appends_rows(place) -> None:
+def test_a_run_appends_rows_of_every_method(place) -> None:
     common = [
         "--archive",
         str(place / "archive"),
@@ -69,53 +71,77 @@ def test_a_run_writes_a_page_and_appends_rows(place) -> None:
         str(place / "labels.csv"),
         "--out",
         str(place / "r"),
+        "--bootstrap",
+        "100",
     ]
     # In a process of its own, once: that is how a person starts it.
     words = [sys.executable, "-m", "evaluation.linear_probe", "--encoder", str(place / "run"), *common]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    page = (place / "r" / "linear_probe.md").read_text()
-    assert page.strip() in done.stdout
-    assert "144 labelled tiles at 16 volcanoes (0: 114, 1: 30); the rarest class occurs at 6" in page
     table = pd.read_csv(place / "r" / "results.csv")
+    assert table["classes"].unique().tolist() == ["0: 114, 1: 30"]
+    assert set(table["tiles"]) == {144}
+    assert set(table["volcanoes"]) == {16}
+    assert set(table["positive_volcanoes"]) == {6}
     names = [
         "encoder",
         "random weights",
+        "PCA of the phasor",
         "global statistics",
+        "coherence only",
         "volcano prior",
         "volcano prior, split by file (leaky)",
     ]
-    assert table["features"].tolist() == names
+    assert table["method"].unique().tolist() == names
     encoder = Encoder.load(place / "run")
-    assert set(table["encoder_hash"]) == {encoder.hash}
-    assert set(table["recipe_hash"]) == {"r3c1pe"}
+    own = table[table["method"] == "encoder"]
+    assert set(own["encoder_hash"]) == {encoder.hash}
+    assert set(own["recipe_hash"]) == {"r3c1pe"}
     assert set(table["archive_digest"]) == {Archive.open(place / "archive").digest}
     assert set(table["seed"]) == {0}
-    rows = table.set_index("features")
+    metrics = ["ap", "auroc", *MEASURES]
+    assert own["metric"].tolist() == metrics
+    assert own["low"].notna().all()
+    rows = table.pivot_table(index="method", columns="metric", values="value")
     assert rows.loc["volcano prior", "auroc"] == 0.5
     assert rows.loc["volcano prior", "ap"] == pytest.approx(30 / 144, abs=1e-6)
     assert rows.loc["global statistics", "auroc"] > 0.8  # a bull's eye steepens the gradients
-    assert rows["ap_low"].notna().all()
-    assert rows.loc[names[:3], "auroc_10_shot"].notna().all()
+    lead = rows.loc["encoder", "ap"] - rows.loc["global statistics", "ap"]
+    assert rows.loc["global statistics", "ap_lead"] == pytest.approx(lead)
 
-    encoder.embed(Archive.open(place / "archive"), progress=False).save(place / "emb")
-    protocol = "leave-one-positive-volcano-out"
-    _run("--embeddings", str(place / "emb"), *common, "--protocol", protocol, "--seed", "3")
+    # What was computed is not computed again, nor is it where something is damaged.
+    kept = sorted((place / "r" / "features").iterdir())
+    assert len(kept) == 4
+    kept[0].write_bytes(b"damaged")
+    _run("--embeddings", str(place / "run"), *common, "--seed", "3")
     table = pd.read_csv(place / "r" / "results.csv")
-    assert len(table) == 9  # without the encoder there are no random weights
-    assert table["protocol"].tolist() == ["grouped"] * 5 + [protocol] * 4
-    assert set(table["encoder_hash"]) == {encoder.hash}
     assert set(table["seed"]) == {0, 3}
+    assert len(np.load(kept[0])) == 160
+
+    # Embeddings are as good as the encoder; without one there are no random weights.
+    encoder.embed(Archive.open(place / "archive"), progress=False).save(place / "emb")
+    _run(
+        "--embeddings",
+        f"ready={place / 'emb'}",
+        *common,
+        "--out",
+        str(place / "e"),
+        "--cache",
+        str(place / "r" / "features"),
+    )
+    ready = pd.read_csv(place / "e" / "results.csv").query("method == 'ready'").set_index("metric")["value"]
+    np.testing.assert_allclose(ready[metrics], own.set_index("metric")["value"][metrics], atol=1e-9)
 
 
 def test_an_error_is_one_line_and_exit_code_2(place, tmp_path, monkeypatch, capsys) -> None:
     from evaluation.linear_probe import main
 
     archive = ["--archive", str(place / "archive"), "--out", str(tmp_path / "r")]
+    labels = ["--labels", str(place / "labels.csv")]
     for words, message in (
-        (archive, "nothing to evaluate; give --encoder RUN or --embeddings EMB"),
+        ([*archive, *labels], "nothing to evaluate; give --encoder RUN or --embeddings EMB"),
         (["--encoder", str(place / "run"), *archive], "carries no labels; give a table with --labels CSV"),
-        (["--encoder", str(tmp_path), *archive, "--labels", str(place / "labels.csv")], "no encoder here"),
+        (["--encoder", str(tmp_path), *archive, *labels], "no encoder here"),
     ):
         monkeypatch.setattr(sys, "argv", ["linear_probe", *words])
         with pytest.raises(SystemExit) as stop:
@@ -126,13 +152,14 @@ def test_an_error_is_one_line_and_exit_code_2(place, tmp_path, monkeypatch, caps
     assert not (tmp_path / "r").exists()
 
 
-def test_embeddings_must_belong_to_archive_and_encoder(place, tmp_path) -> None:
+def test_embeddings_must_belong_to_the_archive_and_differ(place, tmp_path) -> None:
     held = Encoder("resnet18", InputSpec(size=32)).embed(Archive.open(place / "archive"), progress=False)
     held.save(tmp_path / "emb")
     words = ["--embeddings", str(tmp_path / "emb"), "--out", str(tmp_path / "r")]
     words += ["--labels", str(place / "labels.csv"), "--ignore-absent"]
-    with pytest.raises(UserError, match="embeddings of another encoder"):
-        _run("--encoder", str(place / "run"), "--archive", str(place / "archive"), *words)
+    shutil.copytree(tmp_path / "emb", tmp_path / "copy")
+    with pytest.raises(UserError, match="its runs are the same"):  # no two seeds
+        _run("--embeddings", str(tmp_path / "copy"), "--archive", str(place / "archive"), *words)
     files = sorted((place / "frames").iterdir())[:40]
     ingest(files, tmp_path / "other", tile=SIDE, progress=False)
     with (
@@ -150,30 +177,27 @@ def test_statistics_by_chunks_are_those_of_the_whole(place) -> None:
 
 def test_results_with_other_columns_are_appended_whole(tmp_path) -> None:
     path = tmp_path / "results.csv"
-    append(pd.DataFrame({"features": ["a"], "ap": [0.25], "auroc_5_shot": [0.5]}), path)
-    append(pd.DataFrame({"features": ["b"], "ap": [0.125], "auroc_20_shot": [np.nan]}), path)
+    append([{"method": "a", "ap": 0.25, "auroc_5_shot": 0.5}], tmp_path)
+    append([{"method": "b", "ap": 0.125, "auroc_20_shot": np.nan}], tmp_path)
     table = pd.read_csv(path)
-    assert table["features"].tolist() == ["a", "b"]
+    assert table["method"].tolist() == ["a", "b"]
     assert table["ap"].tolist() == [0.25, 0.125]
     assert table["auroc_5_shot"].isna().tolist() == [False, True]
-    assert [p.name for p in tmp_path.iterdir()] == ["results.csv"]
+    assert table["date"].notna().all()
+    assert [p.name for p in tmp_path.iterdir() if p.name[0] != "."] == ["results.csv"]
     path.write_text("something,else\n1,2\n")
     with pytest.raises(UserError, match="not a table of results"):
-        append(table, path)
+        append([{"method": "c"}], tmp_path)
     assert path.read_text() == "something,else\n1,2\n"
 
 
-def test_records_hold_every_interval() -> None:
-    from datetime import datetime, timezone
-
-    from evaluation.linear_probe import Facts
-
-    row = Row("x", Interval(0.3, 0.1, 0.6), Interval(0.8, 0.7, 0.9), {5: Interval(0.6, 0.5, 0.7)})
-    facts = Facts("grouped", "deformation", 10, 4, 2, "0: 8, 1: 2", "hash", "", "digest", "", 0)
-    line = records([row], facts, datetime(2025, 1, 1, tzinfo=timezone.utc)).iloc[0]
-    assert (line["ap_low"], line["auroc_high"], line["auroc_5_shot"]) == (0.1, 0.9, 0.6)
-    assert "ap_gain" not in line
-    assert line["date"] == "2025-01-01T00:00:00+00:00"
+def test_the_newest_line_of_a_number_counts(tmp_path) -> None:
+    line = dict.fromkeys(KEY, "x")
+    append([line | {"value": 1}, line | {"value": 2, "part": "y"}], tmp_path)
+    append([line | {"value": 3}], tmp_path)
+    assert read(tmp_path)[["part", "value"]].to_numpy().tolist() == [["y", 2], ["x", 3]]
+    with pytest.raises(UserError, match="run a protocol with --out"):
+        read(tmp_path / "absent")
 
 
 def test_the_commit_is_that_of_the_checkout_or_nothing(tmp_path) -> None:

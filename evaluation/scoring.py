@@ -1,0 +1,236 @@
+"""Scores of methods on held-out tiles, and the lines of results that they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.labelled import Labelled
+from evaluation.measures import MEASURES, Floats, Outcome, over_draws
+from evaluation.methods import Method
+from evaluation.volcano_bootstrap import resampled
+from ssl_insar.archive.groups import Fold, NotEvaluableError, grouped_folds
+from ssl_insar.classify.calibration import Calibration, calibrate, cross_calibrated
+from ssl_insar.classify.compare import PRIOR
+from ssl_insar.classify.false_alarms import QuietRecord
+from ssl_insar.classify.frozen import FrozenClassifier, both_sides, softmax
+from ssl_insar.classify.held_out import HeldOut, held_out_scores
+from ssl_insar.classify.linear_probe import LinearProbe
+from ssl_insar.classify.metrics import Metric, auroc, average_precision, bootstrap_over_runs
+from ssl_insar.classify.nulls import volcano_prior
+from ssl_insar.errors import UserError
+
+Make = Callable[[], FrozenClassifier]
+RANKING: dict[str, Metric] = {"ap": average_precision, "auroc": auroc}
+
+
+def outcomes_over(
+    cases: Labelled, methods: Sequence[Method], splits: list[Fold], make: Make, rate: float
+) -> dict[str, list[Outcome]]:
+    """Each run of each method fitted on every fold's training side and scored on the other.
+
+    Args:
+        cases: labelled tiles.
+        methods: see `Method`; ready scores are taken as they are.
+        splits: folds that score every tile once; their leaks are refused before by the caller.
+        make: gives a classifier that is not fitted yet.
+        rate: false alarms a frame-year.
+
+    Returns:
+        name -> an outcome a run, and the volcano prior.
+    """
+    found = {}
+    for method in methods:
+        held = [
+            held_out_scores(
+                make, matrix[cases.rows], cases.y, cases.groups, splits, catalogue=cases.catalogue
+            )
+            for matrix in method.features
+        ]
+        found[method.name] = [_outcome(cases, one, rate) for one in held]
+        found[method.name] += [
+            _ready_outcome(method.name, scores[cases.rows], cases, splits, rate) for scores in method.ready
+        ]
+    return found | {PRIOR: [prior_over(cases, splits, rate)]}
+
+
+def outcome_elsewhere(
+    train: Labelled,
+    test: Labelled,
+    features: tuple[NDArray[Any], NDArray[Any]],
+    rate: float,
+    seed: int,
+    c: float | None = None,
+) -> Outcome:
+    """A linear probe fitted on some tiles and scored on others; nothing of the latter chooses anything.
+
+    Its calibration is learned from its own held-out volcanoes; where training holds a class at one volcano
+    only, there is none, and the probability is NaN.
+
+    Args:
+        train: tiles to fit on.
+        test: tiles to score.
+        features: of both, (n, D) and (m, D).
+        rate: false alarms a frame-year.
+        seed: of the inner folds.
+        c: inverse strength of regularisation; None: chosen inside the training volcanoes.
+    """
+    here, there = features
+    model = LinearProbe(c, seed).fit(here, train.y, train.groups)
+    logits = both_sides(model.comparable(there))
+    calibration = _calibration(train, here, model.c_, seed)
+    raw = model.predict_proba(there)
+    if not train.binary:
+        return Outcome(test.codes, logits)
+    scores = logits[:, 1] - logits[:, 0]
+    told = np.full(len(test), np.nan) if calibration is None else calibration.probability(logits)[:, 1]
+    return Outcome(test.codes, scores, told, raw[:, 1] > 0.5, alarm_threshold(test, scores, rate))
+
+
+def prior_over(cases: Labelled, splits: list[Fold], rate: float) -> Outcome:
+    """The volcano prior over folds; decides for class 1 where a volcano was positive oftener than usual."""
+    return _prior(cases, volcano_prior(cases.y, cases.groups, splits), float(np.mean(cases.y == 1)), rate)
+
+
+def prior_outcome(train: Labelled, test: Labelled, rate: float) -> Outcome:
+    """The volcano prior of some tiles, on others."""
+    y, names = np.concatenate([train.y, test.y]), np.concatenate([train.groups, test.groups])
+    here, there = np.arange(len(train)), np.arange(len(train), len(y))
+    scores = volcano_prior(y, names, [(here, there)])[there]
+    return _prior(test, scores, float(np.mean(y == 1)), rate)
+
+
+def restricted(outcome: Outcome, keep: NDArray[np.bool_]) -> Outcome:
+    """The outcome of some of the tiles; the threshold stays that of all."""
+    told, decided = outcome.probability, outcome.decided
+    return Outcome(
+        outcome.codes[keep],
+        outcome.scores[keep],
+        None if told is None else told[keep],
+        None if decided is None else decided[keep],
+        outcome.threshold,
+    )
+
+
+def alarm_threshold(cases: Labelled, scores: Floats, rate: float) -> float:
+    """Score that quiet tiles pass as rarely as asked for; NaN where the quiet time is too short to tell."""
+    quiet = cases.y == 0
+    try:
+        return QuietRecord.of(scores[quiet], cases.catalogue[quiet]).threshold(rate)
+    except UserError:
+        return float("nan")
+
+
+def lines_of(
+    cases: Labelled,
+    outcomes: Mapping[str, Sequence[Outcome]],
+    methods: Sequence[Method],
+    *,
+    part: str = "all",
+    draws: int = 1000,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Every metric of every method, with intervals by resampling volcanoes, the same for all.
+
+    ``value`` is the mean over a method's runs, and ``low`` and ``high`` the interval of that mean;
+    ``run_spread`` is the standard deviation over runs, which the interval does not hold. ``ap_lead`` and
+    ``auroc_lead`` are the first method's mean minus this one's.
+
+    Args:
+        cases: the tiles that were scored.
+        outcomes: name -> an outcome a run, in the order of the tables.
+        methods: for the hashes.
+        part: of the protocol.
+        draws: bootstrap draws.
+        seed: of the draws.
+    """
+    facts = {method.name: method.facts() for method in methods}
+    weights = resampled(cases.groups, draws, seed)
+    lead = _stacked(next(iter(outcomes.values())))
+    lines = []
+    for number, (name, runs) in enumerate(outcomes.items()):
+        about = {"part": part, "method": name, "runs": len(runs), **facts.get(name, {}), **cases.facts()}
+        scores = _stacked(runs)
+        for metric, rank in RANKING.items():
+            each = [rank(cases.codes, one) for one in scores]
+            whole = bootstrap_over_runs(cases.codes, scores, cases.groups, rank, draws, seed)
+            lines.append(about | number_line(metric, each, (whole.low, whole.high)))
+            if number:
+                ahead = bootstrap_over_runs(cases.codes, lead, cases.groups, rank, draws, seed, scores)
+                lines.append(about | number_line(f"{metric}_lead", [ahead.value], (ahead.low, ahead.high)))
+        if not cases.binary:
+            continue
+        for metric, measure in MEASURES.items():
+            drawn = np.stack([over_draws(measure, run, weights) for run in runs])
+            lines.append(about | number_line(metric, drawn[:, 0].tolist(), span(drawn[:, 1:].mean(axis=0))))
+    return lines
+
+
+def number_line(metric: str, runs: Sequence[float], span: tuple[float, float]) -> dict[str, Any]:
+    """The columns of one number: mean, interval, and what the runs had."""
+    spread = float(np.std(runs, ddof=1)) if len(runs) > 1 else float("nan")
+    return {
+        "metric": metric,
+        "value": float(np.mean(runs)),
+        "low": span[0],
+        "high": span[1],
+        "run_spread": spread,
+        "run_values": " ".join(f"{value:.4f}" for value in runs),
+    }
+
+
+def span(drawn: NDArray[np.floating[Any]]) -> tuple[float, float]:
+    """2.5 and 97.5 % of the draws that are defined; NaN where none is."""
+    kept = drawn[np.isfinite(drawn)]
+    return tuple(np.percentile(kept, [2.5, 97.5]).tolist()) if len(kept) else (np.nan, np.nan)
+
+
+def _stacked(runs: Sequence[Outcome]) -> Floats:
+    return np.stack([run.scores for run in runs])
+
+
+def _outcome(cases: Labelled, held: HeldOut, rate: float) -> Outcome:
+    if not cases.binary:
+        return Outcome(held.codes, held.logits)
+    scores = held.scores
+    told = cross_calibrated(held)[:, 1]
+    return Outcome(held.codes, scores, told, held.raw[:, 1] > 0.5, alarm_threshold(cases, scores, rate))
+
+
+def _prior(cases: Labelled, scores: Floats, usual: float, rate: float) -> Outcome:
+    if not cases.binary:
+        return Outcome(cases.codes, scores)
+    # A sum of fractions: "more often" must not be a matter of rounding.
+    often = scores > usual + 1e-9
+    return Outcome(cases.codes, scores, scores, often, alarm_threshold(cases, scores, rate))
+
+
+def _ready_outcome(name: str, scores: Floats, cases: Labelled, splits: list[Fold], rate: float) -> Outcome:
+    """Ready scores as if these folds had made them; what made them had not seen the tile's volcano.
+
+    They have no decision of their own: it is for class 1 where that is likelier than among the labels, which
+    is where both classes weigh the same, as they do for the others.
+    """
+    if not cases.binary:
+        raise UserError(f"{name}: scores out of fold are compared for labels 0 and 1 only")
+    if not np.isfinite(scores).all():
+        missing = int((~np.isfinite(scores)).sum())
+        raise UserError(f"{name}: {missing:,} labelled tiles have no score; score them all")
+    fold = np.full(len(scores), -1)
+    for number, (_, test) in enumerate(splits):
+        fold[test] = number
+    logits = both_sides(scores)
+    held = HeldOut(np.array([0, 1]), logits, softmax(logits), cases.codes, cases.groups, fold, ())
+    told = cross_calibrated(held)[:, 1]
+    return Outcome(cases.codes, scores, told, told > cases.y.mean(), alarm_threshold(cases, scores, rate))
+
+
+def _calibration(train: Labelled, features: NDArray[Any], c: float, seed: int) -> Calibration | None:
+    try:
+        splits = grouped_folds(train.y, train.groups, seed=seed)
+    except NotEvaluableError:
+        return None
+    return calibrate(held_out_scores(lambda: LinearProbe(c), features, train.y, train.groups, splits))
