@@ -57,7 +57,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="\b\nThe usual order:\n"
     "  ssl-insar ingest interferograms/ --out archive --labels labels.csv\n"
-    "  ssl-insar pretrain simclr-cpu --archive archive --out run\n"
+    "  ssl-insar pretrain cpu --archive archive --out run\n"
     "  ssl-insar embed run archive --out embeddings\n"
     "  ssl-insar index embeddings --out index\n"
     "  ssl-insar search index TILE_OR_FILE -k 10\n"

@@ -12,9 +12,9 @@ from ssl_insar.cli.options import out_option, overrides_option
 @click.command(
     "pretrain",
     epilog="\b\nExamples:\n"
-    "  ssl-insar pretrain simclr-cpu --archive archive --out run\n"
+    "  ssl-insar pretrain cpu --archive archive --out run\n"
     "  ssl-insar pretrain my.yaml --archive archive --out run --set optim.epochs=50 --set seed=1\n"
-    "  ssl-insar pretrain simclr-cpu --archive archive --out run --resume --set optim.epochs=100\n"
+    "  ssl-insar pretrain cpu --archive archive --out run --resume --set optim.epochs=100\n"
     "\b\nThe same command again goes on with a run that was interrupted.",
 )
 @click.argument("recipe", metavar="RECIPE")
