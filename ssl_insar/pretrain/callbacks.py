@@ -6,6 +6,8 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -29,6 +31,7 @@ LOSS_COLUMNS = ["step", "epoch", "loss", "lr", "images_per_s", "seconds"]
 """First columns of ``loss.csv``; what else the module tells of a step follows."""
 _GO, _SAVE, _STOP = range(3)
 """What a process wishes after a step; the largest wish of all is done by all."""
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _BOUNCE = 1.0
 """Seconds within which two signals are one: a launcher passes on what the terminal has sent as well."""
 PATIENCE = 50
@@ -142,14 +145,13 @@ class Checkpoints(pl.Callback):
         self.interrupted = False
         self._saved = 0.0
         self._signalled = -math.inf
-        self._former: dict[signal.Signals, Any] = {}
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Take over Ctrl-C."""
+        """Take over Ctrl-C, until `signals_given_back`."""
         self._saved = time.monotonic()
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._former[number] = signal.signal(number, self._interrupt)
+            for number in _STOPPING:
+                signal.signal(number, self._interrupt)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -165,18 +167,32 @@ class Checkpoints(pl.Callback):
         if self.interrupted:
             trainer.should_stop = True
 
-    def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        """Give Ctrl-C back."""
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
-        self._former = {}
-
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         before, self._signalled = self._signalled, time.monotonic()
         if self._signalled - before > _BOUNCE and math.isfinite(before):  # pressed twice: at once
             raise KeyboardInterrupt
         if self.processes.first and not math.isfinite(before):
             tqdm.write("stopping after this step (Ctrl-C again: at once, back to the last checkpoint)")
+
+
+@contextmanager
+def signals_given_back() -> Iterator[None]:
+    """Put the handlers of Ctrl-C and SIGTERM back as they were, however training ends.
+
+    A callback cannot: its ``teardown`` is left out when training raises, and comes after Lightning has put
+    back its own, so that what the callback found would be Lightning's, which heeds no SIGTERM and keeps the
+    whole run in memory.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other set handlers
+        yield
+        return
+    former = {number: signal.getsignal(number) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            if handler is not None:  # set by other than Python, which cannot set it again
+                signal.signal(number, handler)
 
 
 class Watch(pl.Callback):

@@ -28,7 +28,7 @@ from ssl_insar.models.card import data_summary
 from ssl_insar.models.detector import Detector
 from ssl_insar.models.precision import best_device, bf16_helps
 from ssl_insar.pretrain.batches import Batches
-from ssl_insar.pretrain.callbacks import Checkpoints, Progress, Watch
+from ssl_insar.pretrain.callbacks import Checkpoints, Progress, Watch, signals_given_back
 from ssl_insar.pretrain.data import loader, usable_tiles
 from ssl_insar.pretrain.events import Events, meeting_keys
 from ssl_insar.pretrain.imaging import completed
@@ -165,7 +165,7 @@ def pretrain(
         partners=recipe.positives.events,
         dealt=None if stock.fit is None else stock.fit.numpy(),
     )
-    with wandb_log(whole, folder) as logger:
+    with wandb_log(whole, folder) as logger, signals_given_back():
         trainer = pl.Trainer(
             max_steps=total,
             max_epochs=-1,
@@ -331,9 +331,9 @@ def _finish(
     encoder = Encoder(recipe.model.backbone, module.encoder.spec, about, recipe.model.pool)
     encoder.backbone.load_state_dict(module.kept.backbone.state_dict())
     encoder.save(folder / "encoder")
-    presence = module.kept_heads.presence
-    if presence is not None and recipe.positives.injected:
-        Detector.trained_by(recipe, encoder, presence).save(folder / "detector")
+    heads = module.kept_heads
+    if heads.presence is not None and recipe.positives.injected:
+        Detector.trained_by(recipe, encoder, heads.presence, heads.where).save(folder / "detector")
     state = _state(folder) or {}
     write_json(folder / STATE, state | {"finished": True, "encoder_hash": encoder.hash})
 

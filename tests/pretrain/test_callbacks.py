@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from ssl_insar.pretrain import callbacks, monitor, pretrain
 from ssl_insar.pretrain.callbacks import LOSS_COLUMNS
 from ssl_insar.pretrain.health import feature_std, rank_me
 from ssl_insar.pretrain.logs import CsvLog, read_rows
+from ssl_insar.pretrain.module import Pretraining
 
 PLAIN = ["monitor.pictures_every=0", "monitor.every_epochs=100", "monitor.pairs=0", "monitor.probe_every=0"]
 
@@ -101,6 +104,18 @@ def test_the_encoder_that_is_kept_is_watched(archive_path: Path, tmp_path: Path)
     assert float(row["feature_std"]) == pytest.approx(feature_std(features), rel=1e-4)
 
 
+HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+
+def test_nothing_of_a_run_stays_behind(archive_path: Path, tmp_path: Path) -> None:
+    """Neither its handlers of signals, which would heed none, nor its network: a notebook trains again."""
+    before = sum(type(o) is Pretraining for o in gc.get_objects())
+    run(archive_path, tmp_path / "run", "optim.epochs=1", *PLAIN)
+    gc.collect()
+    assert sum(type(o) is Pretraining for o in gc.get_objects()) <= before
+    assert {number: signal.getsignal(number) for number in HANDLERS} == HANDLERS
+
+
 def test_an_objective_that_collapses_is_stopped_and_explained(
     archive_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +127,7 @@ def test_an_objective_that_collapses_is_stopped_and_explained(
     with pytest.raises(UserError, match=told):
         run(archive_path, tmp_path / "run", *wrong, *fast, *PLAIN)
     assert len(read_rows(tmp_path / "run" / "loss.csv")) < 60
+    assert {number: signal.getsignal(number) for number in HANDLERS} == HANDLERS
 
 
 def test_features_that_collapse_end_the_run_after_their_look(
