@@ -30,6 +30,7 @@ from ssl_insar.classify.compare import PRIOR
 from ssl_insar.classify.few_shot import Draw, draws_of, fit_shots
 from ssl_insar.classify.linear_probe import LinearProbe
 from ssl_insar.classify.nulls import volcano_prior
+from ssl_insar.progress import bar
 
 SHOTS = (1, 2, 5, 10, 20, 50)
 SHARES = (1, 5, 10, 25, 100)
@@ -90,8 +91,13 @@ def prior_scores(cases: Labelled) -> Scores:
     return lambda rows, part, draw: volcano_prior(cases.y, cases.groups, [(rows, draw.query)])[draw.query]
 
 
-def over_draws(cases: Labelled, draws: Sequence[Draw], scores: Scores) -> dict[str, dict[str, Floats]]:
-    """Metric -> part -> (draws,), NaN where a draw holds too few labels or the method has no score."""
+def over_draws(
+    cases: Labelled, draws: Sequence[Draw], scores: Scores, done: Callable[[], object] = lambda: None
+) -> dict[str, dict[str, Floats]]:
+    """Metric -> part -> (draws,), NaN where a draw holds too few labels or the method has no score.
+
+    ``done`` is called after each draw.
+    """
     found = {name: {part: np.full(len(draws), np.nan) for part in parts()} for name in RANKING}
     for number, draw in enumerate(draws):
         codes = cases.codes[draw.query]
@@ -100,6 +106,7 @@ def over_draws(cases: Labelled, draws: Sequence[Draw], scores: Scores) -> dict[s
             if values is not None:
                 for name, metric in RANKING.items():
                     found[name][part][number] = metric(codes, values)
+        done()
     return found
 
 
@@ -121,7 +128,11 @@ def few_shot_lines(
     makers = {method.name: run_scores(cases, method, seed) for method in methods}
     makers[PRIOR] = [prior_scores(cases)]
     facts = {method.name: method.facts() for method in methods}
-    values = {name: [over_draws(cases, draws, one) for one in each] for name, each in makers.items()}
+    with bar(len(draws) * sum(map(len, makers.values())), "fit and score", "draw") as progress:
+        values = {
+            name: [over_draws(cases, draws, one, progress.update) for one in each]
+            for name, each in makers.items()
+        }
     first = next(iter(values))
     lines = []
     for name, runs in values.items():

@@ -18,14 +18,11 @@ from numpy.typing import NDArray
 
 from evaluation.labelled import Labelled
 from evaluation.leaks import refuse_leaks
-from evaluation.measures import Outcome
-from evaluation.methods import Method
 from evaluation.protocol_options import Asked, protocol_options
 from evaluation.running import run
-from evaluation.scoring import lines_of, outcome_elsewhere, prior_outcome, restricted
+from evaluation.scoring import lines_of, outcomes_elsewhere, restricted
 from ssl_insar.archive.days import days_of
 from ssl_insar.archive.groups import NotEvaluableError
-from ssl_insar.classify.compare import PRIOR
 from ssl_insar.classify.held_out import refuse_shared
 
 LATER = 0.3
@@ -103,21 +100,6 @@ def refuse_acquisitions(train: Labelled, test: Labelled) -> None:
         refuse_shared(seen, [str(np.datetime64(int(day), "D")) for day in column], "acquisition")
 
 
-def outcomes(
-    train: Labelled, test: Labelled, methods: list[Method], rate: float, seed: int
-) -> dict[str, list[Outcome]]:
-    """Of the methods with features; scores made elsewhere have seen the future."""
-    found = {
-        method.name: [
-            outcome_elsewhere(train, test, (matrix[train.rows], matrix[test.rows]), rate, seed)
-            for matrix in method.features
-        ]
-        for method in methods
-        if method.features
-    }
-    return found | {PRIOR: [prior_outcome(train, test, rate)]}
-
-
 @click.command()
 @protocol_options
 @click.option(
@@ -134,7 +116,7 @@ def command(asked: Asked, day: datetime | None) -> None:
         err=True,
     )
     methods = [method for method in asked.methods(cases.archive) if method.features]
-    found = outcomes(train, test, methods, asked.rate, asked.seed)
+    found = outcomes_elsewhere(train, test, methods, asked.rate, asked.seed)
     lines = lines_of(test, found, methods, draws=asked.draws, seed=asked.seed)
     known = np.unique(train.groups[train.y != 0]) if cases.binary else np.unique(train.groups)
     new = ~np.isin(test.groups, known)

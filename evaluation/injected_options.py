@@ -61,6 +61,22 @@ class Asked:
         click.echo(page)
 
 
+def snr_option(default: float, more: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add ``--snr``, passed on by that name.
+
+    Args:
+        default: GLS ratio.
+        more: to say in the help.
+    """
+    return click.option(
+        "--snr",
+        default=default,
+        show_default=True,
+        type=click.FloatRange(0, min_open=True),
+        help=f"GLS ratio of the sources in 1 rad of atmosphere{more}.",
+    )
+
+
 def common_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of both protocols, which reach the command as one `Asked`."""
     options = [

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from evaluation.backgrounds import Backgrounds, spacing_of
 from evaluation.injected import Injection, draw_sources
-from evaluation.injected_options import Asked, common_options
+from evaluation.injected_options import Asked, common_options, snr_option
 from evaluation.methods import RANDOM
 from evaluation.running import run
 from evaluation.volcano_bootstrap import resampled, with_interval
@@ -207,10 +207,7 @@ def _interval(line: pd.Series[Any], column: str) -> str:
 
 @click.command()
 @click.option("--encoder", "of", required=True, metavar="RUN", type=click.Path(path_type=Path))
-@click.option(
-    "--snr", default=10.0, show_default=True, type=click.FloatRange(0, min_open=True),
-    help="GLS ratio of the sources in 1 rad of atmosphere.",
-)  # fmt: skip
+@snr_option(10.0)
 @common_options
 def command(asked: Asked, of: Path, snr: float) -> None:
     """Take the cosine of tiles with themselves under each nuisance, and without their source."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import click
 
+from evaluation.grouped import grouped_outcomes
 from evaluation.protocol_options import Asked, protocol_options
 from evaluation.running import run
-from evaluation.scoring import lines_of, outcomes_over
-from ssl_insar.archive.groups import grouped_folds
+from evaluation.scoring import lines_of
 from ssl_insar.classify.neighbours import Neighbours
 
 
@@ -21,11 +21,7 @@ from ssl_insar.classify.neighbours import Neighbours
 @protocol_options
 def command(asked: Asked) -> None:
     """Score encoders by their nearest labelled neighbours, beside baselines and nulls."""
-    cases = asked.labelled()
-    splits = grouped_folds(cases.y, cases.groups, seed=asked.seed)
-    cases.refuse_torn(splits)
-    methods = asked.methods(cases.archive)
-    found = outcomes_over(cases, methods, splits, Neighbours, asked.rate)
+    cases, methods, found = grouped_outcomes(asked, Neighbours)
     asked.keep("knn", lines_of(cases, found, methods, draws=asked.draws, seed=asked.seed), cases)
 
 

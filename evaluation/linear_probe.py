@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import click
 
+from evaluation.grouped import grouped_outcomes
 from evaluation.protocol_options import Asked, protocol_options
 from evaluation.running import run
-from evaluation.scoring import lines_of, outcomes_over, prior_over
-from ssl_insar.archive.groups import grouped_folds
+from evaluation.scoring import lines_of, prior_over
 from ssl_insar.classify.compare import LEAKY_PRIOR
 from ssl_insar.classify.linear_probe import LinearProbe
 from ssl_insar.classify.nulls import splits_by_file
@@ -24,11 +24,7 @@ from ssl_insar.classify.nulls import splits_by_file
 @protocol_options
 def command(asked: Asked) -> None:
     """Score encoders by a linear probe, beside baselines and nulls."""
-    cases = asked.labelled()
-    splits = grouped_folds(cases.y, cases.groups, seed=asked.seed)
-    cases.refuse_torn(splits)
-    methods = asked.methods(cases.archive)
-    found = outcomes_over(cases, methods, splits, lambda: LinearProbe(seed=asked.seed), asked.rate)
+    cases, methods, found = grouped_outcomes(asked, lambda: LinearProbe(seed=asked.seed))
     # What the place gives away where files of one volcano lie on both sides, as in most published splits.
     by_file = splits_by_file(cases.y, cases.catalogue["source"].astype(str).to_numpy(), seed=asked.seed)
     found[LEAKY_PRIOR] = [prior_over(cases, by_file, asked.rate)]

@@ -18,8 +18,10 @@ from evaluation import records
 from evaluation.few_shot import SHARES, SHOTS, part_of
 from evaluation.few_shot import parts as parts_in_order
 from evaluation.leave_one_volcano_out import MEAN, VOLCANO
-from evaluation.published import LEAK, SPLIT
+from evaluation.published import LEAK, PAPER, SPLIT
 from evaluation.results_figures import few_shot_curve, save, volcano_figure
+from evaluation.results_retrieval import compared
+from evaluation.retrieval_tiles import PARAMETERS
 from evaluation.running import run
 from ssl_insar.atomic import replacing
 from ssl_insar.audit.leaks import SHARED
@@ -33,6 +35,7 @@ TITLES = {
     "forward_in_time": "Forward in time",
     "transfer": "Transfer to another archive",
     "published": "The published split",
+    "retrieval": "Retrieval: one example, the answers at other volcanoes",
 }
 COLUMNS = {
     "ap": "AP",
@@ -44,7 +47,14 @@ COLUMNS = {
     "mcc": "MCC",
     "ece": "ECE",
     "brier": "Brier",
+    "map": "mAP",
+    "precision_at_10": "precision at 10",
+    "same_frame": "of the same frame",
+    "same_volcano": "of the same volcano",
+    **PARAMETERS,
 }
+_BARE = ("partial_auroc", "recall_at_false_alarms", "balanced_accuracy", "f1", "mcc", "ece", "brier")
+"""Metrics shown without their interval, so that a table fits a page."""
 _READING = (
     "Brackets: 95 % interval by resampling volcanoes (for few labels, over draws of labels and volcanoes). "
     "± is the standard deviation over seeds of pretraining, which the interval does not hold. `lead` is the "
@@ -77,11 +87,13 @@ def table_of(lines: pd.DataFrame) -> str:
     """All metrics of one part as Markdown, a row a method."""
     alarms = str(lines["false_alarms"].iloc[0]) if "false_alarms" in lines else ""
     wanted = [metric for metric in COLUMNS if (lines["metric"] == metric).any()]
-    leads = [f"{metric}_lead" for metric in ("ap", "auroc") if (lines["metric"] == f"{metric}_lead").any()]
+    leads = [
+        f"{metric}_lead" for metric in ("ap", "auroc", "map") if (lines["metric"] == f"{metric}_lead").any()
+    ]
     heads = [COLUMNS[metric].format(alarms=alarms) for metric in wanted]
     heads += [f"{COLUMNS[metric.removesuffix('_lead')]} lead" for metric in leads]
     rows = [
-        [str(name), *(_cell(own, metric, metric in ("ap", "auroc")) for metric in wanted),
+        [str(name), *(_cell(own, metric, metric not in _BARE) for metric in wanted),
          *(_cell(own, metric, True) for metric in leads)]
         for name, own in lines.groupby("method", sort=False)
     ]  # fmt: skip
@@ -208,13 +220,43 @@ def _published(lines: pd.DataFrame, stem: Path) -> list[str]:
                 str(name), f"{value['found']:g} of {value['positives']:g}",
                 f"{value['alarms']:g} of {value['negatives']:g}", f"{value['accuracy']:.3f}",
             ])  # fmt: skip
+        right = PAPER["found"] + PAPER["negatives"] - PAPER["alarms"]
+        rows.append([
+            "*as published for it*", "{found} of {positives}".format(**PAPER),
+            "{alarms} of {negatives}".format(**PAPER),
+            f"{right / (PAPER['positives'] + PAPER['negatives']):.3f}",
+        ])  # fmt: skip
         heads = ["method", "found", "false alarms", "accuracy"]
         parts.append(f"At the classifier's own decision (mean over seeds):\n\n{_markdown(heads, rows)}")
+        parts.append(_paper_note(value) + "\n")
         parts.append(table_of(scored))
     return parts
 
 
-_SECTIONS = {"leave_one_volcano_out": _volcanoes, "few_shot": _few_shot, "published": _published}
+def _paper_note(value: pd.Series) -> str:
+    """What the published line is, and whether these are the tiles that it is of."""
+    same = all(value[name] == PAPER[name] for name in ("positives", "negatives"))
+    return (
+        "The last line is what Bountos et al. (2021, arXiv; 2022, IEEE GRSL 19) report of their SimCLR for "
+        f"the split of their data, {PAPER['positives']} and {PAPER['negatives']} tiles to score. "
+        + (
+            "As many are scored here; comparable if this is that split."
+            if same
+            else "Here others are scored, so that nothing follows from a difference."
+        )
+    )
+
+
+def _retrieval(lines: pd.DataFrame, stem: Path) -> list[str]:
+    return [compared(lines), *_plain(lines, stem)]
+
+
+_SECTIONS = {
+    "leave_one_volcano_out": _volcanoes,
+    "few_shot": _few_shot,
+    "published": _published,
+    "retrieval": _retrieval,
+}
 
 
 def _facts(lines: pd.DataFrame) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOURS = (figures.ORANGE, figures.BLUE, figures.GREEN, "#CC79A7", "#E69F00", "#56B4E9")
+_GRID = "#E7EAED"
 _MARKERS = "osD^vPX*"
 _NAMES = {"ap": "average precision", "auroc": "AUROC"}
 
@@ -44,7 +45,8 @@ def few_shot_curve(lines: pd.DataFrame, metric: str) -> Figure:
 
     figure = Figure(figsize=(8.4, 4.6), dpi=160, layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(6, 5))
-    # The volcano prior is the line of chance.
+    # The volcano prior is the line of chance: that of AP, the share of positives, is another in each half.
+    chance = lines[lines["method"] == PRIOR].set_index("part")["value"]
     methods = [str(name) for name in dict.fromkeys(lines["method"]) if name != PRIOR]
     for axes, numbers, unit in ((left, SHOTS, "a class"), (right, SHARES, "%")):
         _plain(axes)
@@ -60,16 +62,18 @@ def few_shot_curve(lines: pd.DataFrame, metric: str) -> Figure:
             y = np.array([line["value"] for _, line in known])
             ends = np.array([[line["low"], line["high"]] for _, line in known]).T
             axes.errorbar(
-                x, y, np.abs(ends - y), color=colour, marker=marker, markersize=4.5, linewidth=1.5,
-                elinewidth=0.8, capsize=0, label=name,
+                x, y, np.abs(ends - y), color=colour, marker=marker, markersize=4.5 if place else 6,
+                linewidth=1.2 if place else 2.2, elinewidth=0.8, capsize=0, label=name,
+                zorder=2 if place else 3,
             )  # fmt: skip
         axes.set_xticks(range(len(numbers)), [f"{number:g}" for number in numbers])
         axes.set_xlabel("labels a class" if unit == "a class" else "share of the labels, %", fontsize=9)
-    chance = float(lines["chance_ap"].iloc[0]) if metric == "ap" else 0.5
-    for axes in (left, right):
-        axes.axhline(chance, color=figures.GREY, linewidth=0.8, linestyle=":")
+        level = chance.reindex([part_of(number, unit) for number in numbers]).to_numpy()
+        axes.plot(range(len(numbers)), level, color=figures.GREY, linewidth=1.0, linestyle=":")
+        axes.grid(axis="y", color=_GRID, linewidth=0.7)
+        axes.set_axisbelow(True)
     right.annotate(
-        "chance", (1, chance), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+        "chance", (1, level[-1]), (3, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
         va="center", fontsize=7.5, color=figures.GREY,
     )  # fmt: skip
     left.set_ylabel(f"{_NAMES[metric]} at other volcanoes", fontsize=9)
@@ -103,13 +107,17 @@ def volcano_figure(lines: pd.DataFrame, methods: Sequence[str]) -> Figure:
             label=name, zorder=3 if first else 2, linewidths=0, clip_on=False,
         )  # fmt: skip
     labels = [
-        f"{str(part).removeprefix(VOLCANO)} ({int(n)})"
+        f"{str(part).removeprefix(VOLCANO).replace('_', ' ')} ({int(n)})"
         for part, n in zip(table.index, counts["positives"], strict=True)
     ]
     axes.set_yticks(range(len(table)), labels)
     axes.axvline(0.5, color=figures.GREY, linewidth=0.8, linestyle=":")
+    axes.annotate(
+        "chance", (0.5, 0), (3, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
+        fontsize=7.5, color=figures.GREY,
+    )  # fmt: skip
     axes.set_xlim(min(0.0 if table[shown].min().min() < 0.3 else 0.3, 0.5), 1.0)
-    axes.grid(axis="y", color="#E7EAED", linewidth=0.7)
+    axes.grid(axis="y", color=_GRID, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.set_xlabel("AUROC of a volcano that was left out (its positives in brackets)", fontsize=9)
     axes.legend(
@@ -120,12 +128,15 @@ def volcano_figure(lines: pd.DataFrame, methods: Sequence[str]) -> Figure:
 
 def save(figure: Figure, stem: Path) -> list[str]:
     """Write ``stem.png`` and ``stem.svg``, and give their names."""
+    import matplotlib as mpl
+
     for suffix in (".png", ".svg"):
         buffer = io.BytesIO()
-        # Without a date, so that the same numbers give the same file.
-        figure.savefig(
-            buffer, format=suffix[1:], dpi=160, metadata={"Date": None} if suffix == ".svg" else None
-        )
+        # Without a date, and with names that are not random, so that the same numbers give the same file.
+        with mpl.rc_context({"svg.hashsalt": "ssl_insar"}):
+            figure.savefig(
+                buffer, format=suffix[1:], dpi=160, metadata={"Date": None} if suffix == ".svg" else None
+            )
         with replacing(stem.with_suffix(suffix)) as scratch:
             scratch.write_bytes(buffer.getvalue())
     return [stem.with_suffix(suffix).name for suffix in (".png", ".svg")]

@@ -22,6 +22,7 @@ from ssl_insar.classify.linear_probe import LinearProbe
 from ssl_insar.classify.metrics import Metric, auroc, average_precision, bootstrap_over_runs
 from ssl_insar.classify.nulls import volcano_prior
 from ssl_insar.errors import UserError
+from ssl_insar.progress import bar
 
 Make = Callable[[], FrozenClassifier]
 RANKING: dict[str, Metric] = {"ap": average_precision, "auroc": auroc}
@@ -42,19 +43,34 @@ def outcomes_over(
     Returns:
         name -> an outcome a run, and the volcano prior.
     """
-    found = {}
-    for method in methods:
-        held = [
-            held_out_scores(
-                make, matrix[cases.rows], cases.y, cases.groups, splits, catalogue=cases.catalogue
-            )
-            for matrix in method.features
-        ]
-        found[method.name] = [_outcome(cases, one, rate) for one in held]
-        found[method.name] += [
-            _ready_outcome(method.name, scores[cases.rows], cases, splits, rate) for scores in method.ready
-        ]
-    return found | {PRIOR: [prior_over(cases, splits, rate)]}
+
+    def outcome(method: Method, number: int) -> Outcome:
+        if method.ready:
+            return _ready_outcome(method.name, method.ready[number][cases.rows], cases, splits, rate)
+        matrix = method.features[number][cases.rows]
+        held = held_out_scores(make, matrix, cases.y, cases.groups, splits, catalogue=cases.catalogue)
+        return _outcome(cases, held, rate)
+
+    return over_runs(methods, outcome) | {PRIOR: [prior_over(cases, splits, rate)]}
+
+
+def over_runs(
+    methods: Sequence[Method], outcome: Callable[[Method, int], Outcome]
+) -> dict[str, list[Outcome]]:
+    """An outcome for each run of each method, with a progress bar.
+
+    Args:
+        methods: see `Method`.
+        outcome: makes that of a method's run of this number.
+    """
+    found: dict[str, list[Outcome]] = {}
+    with bar(sum(method.runs for method in methods), "fit and score", "run") as progress:
+        for method in methods:
+            found[method.name] = []
+            for number in range(method.runs):
+                found[method.name].append(outcome(method, number))
+                progress.update()
+    return found
 
 
 def outcome_elsewhere(
@@ -88,6 +104,19 @@ def outcome_elsewhere(
     scores = logits[:, 1] - logits[:, 0]
     told = np.full(len(test), np.nan) if calibration is None else calibration.probability(logits)[:, 1]
     return Outcome(test.codes, scores, told, raw[:, 1] > 0.5, alarm_threshold(test, scores, rate))
+
+
+def outcomes_elsewhere(
+    train: Labelled, test: Labelled, methods: Sequence[Method], rate: float, seed: int
+) -> dict[str, list[Outcome]]:
+    """An outcome a run of each method with features, and the prior; ready scores may know the test."""
+
+    def outcome(method: Method, number: int) -> Outcome:
+        matrix = method.features[number]
+        return outcome_elsewhere(train, test, (matrix[train.rows], matrix[test.rows]), rate, seed)
+
+    found = over_runs([method for method in methods if method.features], outcome)
+    return found | {PRIOR: [prior_outcome(train, test, rate)]}
 
 
 def prior_over(cases: Labelled, splits: list[Fold], rate: float) -> Outcome:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from evaluation.labelled import Labelled
 from evaluation.leaks import refuse_choice_on_test
+from evaluation.measures import Outcome
 from evaluation.methods import Method
 from evaluation.protocol_options import Asked, protocol_options
 from evaluation.running import run
-from evaluation.scoring import lines_of, outcome_elsewhere, prior_outcome
+from evaluation.scoring import lines_of, outcome_elsewhere, over_runs, prior_outcome
 from ssl_insar.classify.compare import PRIOR
 from ssl_insar.classify.held_out import LeakError, refuse_shared
 from ssl_insar.classify.linear_probe import C_GRID, LinearProbe
@@ -116,16 +117,17 @@ def command(
     pairs = paired(here, asked.methods(test.archive, elsewhere, train.archive))
     choosers = asked.methods(chooser.archive, (), train.archive) if chooser else []
     third = {method.name: method.features for method in choosers}
-    found = {}
-    for method, other in pairs:
-        runs = []
-        for number, (near, far) in enumerate(zip(method.features, other.features, strict=True)):
-            x = near[train.rows]
-            c = None
-            if chooser and method.name in third:
-                c = chosen_c(train, x, chooser, third[method.name][number][chooser.rows], asked.seed)
-            runs.append(outcome_elsewhere(train, test, (x, far[test.rows]), asked.rate, asked.seed, c))
-        found[method.name] = runs
+    elsewhere_of = {method.name: other for method, other in pairs}
+
+    def outcome(method: Method, number: int) -> Outcome:
+        near, far = (one.features[number] for one in (method, elsewhere_of[method.name]))
+        c = None
+        if chooser and method.name in third:
+            there = third[method.name][number][chooser.rows]
+            c = chosen_c(train, near[train.rows], chooser, there, asked.seed)
+        return outcome_elsewhere(train, test, (near[train.rows], far[test.rows]), asked.rate, asked.seed, c)
+
+    found = over_runs([method for method, _ in pairs], outcome)
     found[PRIOR] = [prior_outcome(train, test, asked.rate)]
     lines = lines_of(test, found, here, draws=asked.draws, seed=asked.seed)
     asked.keep("transfer", [line | {"train_tiles": len(train)} for line in lines], train, test)

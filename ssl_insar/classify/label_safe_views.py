@@ -23,6 +23,7 @@ from ssl_insar.augment.config import (
 )
 from ssl_insar.models import InputSpec
 from ssl_insar.pretrain.data import TileDataset
+from ssl_insar.pretrain.imaging import completed
 
 
 def label_safe(signed: bool = False) -> ViewsConfig:
@@ -55,7 +56,9 @@ def label_safe(signed: bool = False) -> ViewsConfig:
 class LabelledViews:
     """One view of each tile of a batch, as an encoder's input.
 
-    Where an archive knows what deforms, the views leave it whole (`ssl_insar.augment.label_safe`).
+    Where an archive knows what deforms, the views leave it whole (`ssl_insar.augment.label_safe`). Pixel
+    spacing and wavelength are those of the archive where the effects name none
+    (`ssl_insar.pretrain.imaging.completed`).
 
     Args:
         archive: the tiles.
@@ -70,8 +73,9 @@ class LabelledViews:
     ) -> None:
         self.spec = spec
         self.device = device
-        self.views = Views(config, archive.tile, spec.size, seed).to(device)
-        self.data = TileDataset(archive, config)
+        complete, _ = completed(config, archive)
+        self.views = Views(complete, archive.tile, spec.size, seed).to(device)
+        self.data = TileDataset(archive, complete)
 
     def __call__(self, positions: list[int], step: int) -> tuple[Tensor, Tensor]:
         """Input of the step, which follows from seed and step, and the positions on the device.

@@ -26,6 +26,9 @@ FALLBACK_K = 20
 _CELLS = 8_000_000
 """Similarities held in memory at once."""
 
+_BEGIN = 4
+"""Nearest tiles that are sorted at first, for each that may vote: most of a volcano's may not."""
+
 _LEAST = 1e-12
 
 
@@ -109,7 +112,7 @@ class Neighbours(FrozenClassifier):
         shares = [np.empty((len(placed), classes)) for _ in grid]
         frequency = np.bincount(self.codes_, minlength=classes) / self.count_
         balance = 1 / (classes * frequency) if self.balanced else np.ones(classes)
-        for rows, weight, codes, place in self._neighbours(placed, groups):
+        for rows, weight, codes, place in self._neighbours(placed, groups, max(grid)):
             for share, k in zip(shares, grid, strict=True):
                 counted = np.where(place <= k, weight, 0.0)
                 votes = np.stack([(counted * (codes == c)).sum(axis=1) for c in range(classes)], axis=1)
@@ -120,27 +123,45 @@ class Neighbours(FrozenClassifier):
         return shares
 
     def _neighbours(
-        self, placed: NDArray[np.float32], groups: NDArray[Any] | None
+        self, placed: NDArray[np.float32], groups: NDArray[Any] | None, most: int
     ) -> Iterator[tuple[slice, NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]]:
-        """For chunks of rows, the labelled tiles from near to far: weight, class, place among the voters."""
-        _, member = np.unique(self.groups_, return_inverse=True)
-        starts = np.concatenate([[0], np.cumsum(np.bincount(member))[:-1]])
+        """For chunks of rows, the labelled tiles from near to far: weight, class, place among the voters.
+
+        As far as the ``most``-th voter of every row, or all of them: the others are not sorted.
+        """
+        member = np.unique(self.groups_, return_inverse=True)[1]
         step = max(1, _CELLS // max(self.count_, 1))
         for i in range(0, len(placed), step):
             cosine = np.asarray(placed[i : i + step] @ self.matrix_.T, np.float64)
             if groups is not None:
                 cosine[np.asarray(groups[i : i + step], dtype=str)[:, None] == self.groups_] = -np.inf
-            order = np.argsort(-cosine, axis=1, kind="stable")
-            cosine = np.take_along_axis(cosine, order, axis=1)
-            votes = np.isfinite(cosine)
-            if self.per_group is not None:
-                # Sorted by group and, within it, by nearness: the place within a group can be counted.
-                where = np.argsort(member[order], axis=1, kind="stable")
-                within = np.arange(self.count_) - np.repeat(starts, np.bincount(member))
-                votes[np.arange(len(votes))[:, None], where] &= within < self.per_group
-            nearest = np.where(votes[:, :1], cosine[:, :1], 0.0)
-            weight = np.where(votes, np.exp(np.where(votes, cosine - nearest, 0.0) / self.temperature), 0.0)
+            width = min(self.count_, _BEGIN * most)
+            while True:
+                order = _nearest(cosine, width)
+                near = np.take_along_axis(cosine, order, axis=1)
+                votes = self._votes(near, member[order])
+                if width == self.count_ or (votes.sum(axis=1) >= most).all():
+                    break
+                width = min(self.count_, 4 * width)
+            nearest = np.where(votes[:, :1], near[:, :1], 0.0)
+            weight = np.where(votes, np.exp(np.where(votes, near - nearest, 0.0) / self.temperature), 0.0)
             yield slice(i, i + step), weight, self.codes_[order], np.cumsum(votes, axis=1)
+
+    def _votes(self, cosine: NDArray[np.float64], member: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Which tiles of each row, from near to far, may vote: of no group more than its share."""
+        votes = np.isfinite(cosine)
+        if self.per_group is None:
+            return votes
+        # Sorted by group and, within it, by nearness: the place within a group is counted from its first.
+        where = np.argsort(member, axis=1, kind="stable")
+        sorted_ = np.take_along_axis(member, where, axis=1)
+        column = np.arange(member.shape[1])
+        first = np.ones(member.shape, bool)
+        first[:, 1:] = sorted_[:, 1:] != sorted_[:, :-1]
+        within = column - np.maximum.accumulate(np.where(first, column, 0), axis=1)
+        allowed = np.empty_like(votes)
+        np.put_along_axis(allowed, where, within < self.per_group, axis=1)
+        return votes & allowed
 
     def _facts(self) -> dict[str, Any]:
         return {"k": self.k_, **{name: value for name, value in self.get_params().items() if name != "k"}}
@@ -158,3 +179,12 @@ class Neighbours(FrozenClassifier):
 def _ranked(share: NDArray[np.float64]) -> NDArray[np.float64]:
     """What `average_precision` takes: of two classes the second."""
     return share[:, 1] if share.shape[1] == 2 else share
+
+
+def _nearest(cosine: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+    """Columns of the largest of each row, from large to small, the first of equal ones before the others."""
+    if count < cosine.shape[1]:
+        some = np.sort(np.argpartition(-cosine, count - 1, axis=1)[:, :count], axis=1)
+        inner = np.argsort(-np.take_along_axis(cosine, some, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(some, inner, axis=1)
+    return np.argsort(-cosine, axis=1, kind="stable")

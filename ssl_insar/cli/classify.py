@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_insar.cli.options import archive_argument, choice_option, out_option, path_option, share_option
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -68,12 +70,10 @@ to_label.csv has the column 'id' and a blank one to fill in; a blank stays unkno
 
 _FEW_SHOT_DRAWS = 20
 
-_METHOD = click.option(
+_METHOD = choice_option(
     "--method",
-    type=click.Choice(["probe", "prototypes", "knn"]),
-    default="probe",
-    show_default=True,
-    help="Linear probe, nearest class mean, or vote of the nearest labelled tiles.",
+    ["probe", "prototypes", "knn"],
+    "Linear probe, nearest class mean, or vote of the nearest labelled tiles.",
 )
 
 
@@ -99,12 +99,10 @@ _PREVALENCE = click.option(
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Share of label 1 where the classifier will be used; default: as among the labels.",
 )
-_OUTLIERS = click.option(
+_OUTLIERS = choice_option(
     "--outliers",
-    type=click.Choice(["knn", "mahalanobis"]),
-    default="knn",
-    show_default=True,
-    help="How far out a tile lies: distance to the 5th nearest labelled tile, or from the mean of them all "
+    ["knn", "mahalanobis"],
+    "How far out a tile lies: distance to the 5th nearest labelled tile, or from the mean of them all "
     "by their covariance.",
 )
 _SEED = click.option(
@@ -122,10 +120,8 @@ def command() -> None:
 
 @command.command(epilog=FIT_EXAMPLES)
 @click.argument("embeddings", metavar="EMB", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the classifier.")
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV of labels; default: those in the archive."
-)
+@out_option("Folder for the classifier.")
+@path_option("--labels", "CSV of labels; default: those in the archive.")
 @_TARGETS
 @click.option(
     "--per-class", type=click.IntRange(1), metavar="N", help="Fit from N random labels a class only."
@@ -203,11 +199,9 @@ def fit(
 
 @command.command(epilog=FINETUNE_EXAMPLES)
 @click.argument("encoder", metavar="ENCODER", type=click.Path(path_type=Path))
-@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the classifier.")
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV of labels; default: those in the archive."
-)
+@archive_argument
+@out_option("Folder for the classifier.")
+@path_option("--labels", "CSV of labels; default: those in the archive.")
 @_TARGETS
 @click.option("--epochs", type=click.IntRange(1), default=20, show_default=True, help="At most.")
 @click.option("--batch-size", type=click.IntRange(2), default=32, show_default=True, help="Tiles a step.")
@@ -232,12 +226,8 @@ def fit(
     show_default=True,
     help="Epochs after which each further stage begins to learn, the last first; 0: all learn at once.",
 )
-@click.option(
-    "--balance",
-    type=click.Choice(["sampling", "weights", "none"]),
-    default="sampling",
-    show_default=True,
-    help="Draw each class alike, or weigh it alike in the loss.",
+@choice_option(
+    "--balance", ["sampling", "weights", "none"], "Draw each class alike, or weigh it alike in the loss."
 )
 @click.option(
     "--patience",
@@ -359,21 +349,13 @@ def finetune(
 @command.command(epilog=PREDICT_EXAMPLES)
 @click.argument("classifier", metavar="CLF", type=click.Path(path_type=Path))
 @click.argument("embeddings", metavar="EMB", type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Table to write: .csv, .gpkg or .geojson."
-)
+@out_option("Table to write: .csv, .gpkg or .geojson.")
 @click.option(
     "--false-alarms",
     metavar="RATE",
     help="Alarm at so many false alarms a frame and year, as 1/frame-year; default: no alarms are told.",
 )
-@click.option(
-    "--min-coherent",
-    type=click.FloatRange(0, 1),
-    default=0.3,
-    show_default=True,
-    help="Say nothing of tiles with a smaller share of coherent pixels.",
-)
+@share_option("--min-coherent", 0.3, "Say nothing of tiles with a smaller share of coherent pixels.")
 @click.option(
     "--tta",
     is_flag=True,
@@ -424,12 +406,14 @@ def predict(
 @command.command(epilog=SUGGEST_EXAMPLES)
 @click.argument("embeddings", metavar="EMB", type=click.Path(path_type=Path))
 @click.option("-n", "count", type=click.IntRange(1), default=20, show_default=True, help="How many tiles.")
-@click.option("--labels", type=click.Path(path_type=Path), help="Labels so far; without, all is unlabelled.")
+@path_option("--labels", "Labels so far; without, all is unlabelled.")
 @click.option("--target", help="Label column; needed when there are several.")
 @click.option(
     "--strategy",
-    type=click.Choice(["badge", "k-center", "uncertain", "random"]),
-    help="Default: badge (diverse and uncertain), or k-center (diverse) without labels of two classes.",
+    type=click.Choice(["auto", "badge", "spread", "k-center", "uncertain", "random"]),
+    help="Default: badge (diverse and uncertain), or k-center (diverse) without labels of two classes. "
+    "spread is diverse, too; auto is spread while a class has few labels, then badge. On the real crops "
+    "measured, none of them beat random choice (docs/classify.md).",
 )
 @_METHOD
 @click.option(
@@ -437,7 +421,7 @@ def predict(
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--ignore-absent", is_flag=True, help="Let the CSV name tiles that are not in the archive.")
-@click.option("--out", type=click.Path(path_type=Path), help="CSV to write, with a blank column to fill in.")
+@path_option("--out", "CSV to write, with a blank column to fill in.")
 def suggest(
     embeddings: Path,
     count: int,
@@ -450,7 +434,11 @@ def suggest(
     ignore_absent: bool,
     out: Path | None,
 ) -> None:
-    """Say which tiles of EMB to label next: those a classifier learns most from."""
+    """Say which tiles of EMB to label next.
+
+    No strategy is known to beat random choice on real tiles: they find more deforming ones, but of the same
+    few volcanoes. --simulate measures all of them on your own labels.
+    """
     import numpy as np
 
     from ssl_insar.archive.labels import known
@@ -482,7 +470,7 @@ def suggest(
     strategy = strategy or ("k-center" if probability is None else "badge")
     if probability is None and strategy in ("badge", "uncertain"):
         raise UserError(f"--strategy {strategy} needs labels of two classes so far; use k-center")
-    rows = free[active.suggest(unit[free], count, unit[mask], probability, strategy, seed)]
+    rows = free[active.suggest(unit[free], count, unit[mask], probability, strategy, seed, y)]
     catalogue = held.catalogue.iloc[rows]
     table = catalogue[["id", "volcano", "reference_date", "secondary_date", "source"]].copy()
     table.insert(1, target or "label", "")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_insar.cli.options import archive_argument, out_option, path_option
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -25,19 +27,15 @@ if TYPE_CHECKING:
     "  ssl-insar explain run archive --ids TILE --method eigencam --out why     (any encoder)",
 )
 @click.argument("model", metavar="CLF|RUN", type=click.Path(path_type=Path))
-@click.argument("archive", metavar="ARCHIVE", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for what is made.")
+@archive_argument
+@out_option("Folder for what is made.")
 @click.option("--ids", multiple=True, metavar="TILE", help="Explain this tile; may be repeated.")
 @click.option(
     "--top", default=20, show_default=True, type=click.IntRange(1), help="Without --ids: the highest scores."
 )
-@click.option("--encoder", type=click.Path(path_type=Path), help="Run whose encoder CLF was fitted on.")
-@click.option(
-    "--embeddings", type=click.Path(path_type=Path), help="Of ARCHIVE by that encoder; else they are made."
-)
-@click.option(
-    "--labels", type=click.Path(path_type=Path), help="CSV; default: labels in the archive, if any."
-)
+@path_option("--encoder", "Run whose encoder CLF was fitted on.")
+@path_option("--embeddings", "Of ARCHIVE by that encoder; else they are made.")
+@path_option("--labels", "CSV; default: labels in the archive, if any.")
 @click.option("--target", help="Label column of the neighbours; default: what CLF was fitted on.")
 @click.option("--class", "wanted", metavar="CLASS", help="Class to explain; default: not the quiet one.")
 @click.option(

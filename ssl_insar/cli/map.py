@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ssl_insar.cli.options import out_option, path_option, share_option
 from ssl_insar.cli.reading import reading_options
 
 if TYPE_CHECKING:
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 )
 @click.argument("model", metavar="CLF|RUN", type=click.Path(path_type=Path))
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="GeoTIFF to write, .tif."
-)
-@click.option("--encoder", type=click.Path(path_type=Path), help="Run whose encoder CLF was fitted on.")
+@out_option("GeoTIFF to write, .tif.", file=True)
+@path_option("--encoder", "Run whose encoder CLF was fitted on.")
 @click.option("--class", "wanted", metavar="CLASS", help="Class to map; default: not the quiet one.")
 @click.option("--member", help="Which interferogram, of a file that holds several.")
 @click.option(
@@ -35,20 +34,8 @@ if TYPE_CHECKING:
 @click.option(
     "--spacing", type=click.FloatRange(0, min_open=True), help="Multilook to this pixel spacing first, m."
 )
-@click.option(
-    "--min-valid",
-    default=0.3,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="Least share of valid pixels of a tile that is scored.",
-)
-@click.option(
-    "--threshold",
-    default=0.5,
-    show_default=True,
-    type=click.FloatRange(0, 1),
-    help="Least score inside the polygons of --areas.",
-)
+@share_option("--min-valid", 0.3, "Least share of valid pixels of a tile that is scored.")
+@share_option("--threshold", 0.5, "Least score inside the polygons of --areas.")
 @click.option(
     "--areas", type=click.Path(path_type=Path, dir_okay=False), help="GeoPackage of areas above it, .gpkg."
 )

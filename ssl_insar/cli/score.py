@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ssl_insar.archive import Archive
+    from ssl_insar.models.detector import Scored
 
 FORMATS = (".csv", ".parquet", ".gpkg")
 _CARRIED = ["id", "volcano", "reference_date", "secondary_date", "track", "source"]
@@ -25,7 +26,7 @@ _CARRIED = ["id", "volcano", "reference_date", "secondary_date", "track", "sourc
     "score",
     epilog="\b\nExamples:\n"
     "  ssl-insar score archive --detector run --out scores.csv --top 20\n"
-    "  ssl-insar score archive --detector run --out scores.gpkg --chips suspects\n"
+    "  ssl-insar score archive --detector run --out scores.gpkg --where --chips suspects\n"
     "\b\nThe detector comes of: ssl-insar pretrain ... --set positives.injected=1 --set heads.presence=1",
 )
 @archive_argument
@@ -46,9 +47,21 @@ _CARRIED = ["id", "volcano", "reference_date", "secondary_date", "track", "sourc
     ["none", "exact", "offsets"],
     "Mean over pictures of a tile: itself; also mirrored and with swapped dates; also at 4 references.",
 )
+@click.option(
+    "--where",
+    is_flag=True,
+    help="Add where in a tile the detector's coarse map is largest: row, column, and longitude and latitude.",
+)
 @batch_size_option
 def command(
-    archive: Path, detector: Path, out: Path, top: int, chips: Path | None, averaging: str, batch_size: int
+    archive: Path,
+    detector: Path,
+    out: Path,
+    top: int,
+    chips: Path | None,
+    averaging: str,
+    where: bool,
+    batch_size: int,
 ) -> None:
     """Score every tile of ARCHIVE for deformation; no label is read.
 
@@ -56,7 +69,9 @@ def command(
     has the tiles in the order of their score, the highest first: rank; score (a logit: it ranks, it is
     no probability); quiet_below, the share of the archive's presumably quiet tiles (flat phase) that
     score lower: 1 minus that is the rate of false alarms among such tiles. Among tiles of rough
-    atmosphere it is higher.
+    atmosphere it is higher. With --where also where_row and where_col (px from the upper left corner),
+    where_lon and where_lat (degrees, blank without a footprint) and where_peak (a logit): the place of a
+    map whose cells are some 32 px of the network's input, which points, and outlines nothing.
     """
     from typing import cast
 
@@ -70,12 +85,18 @@ def command(
     if chips is not None and chips.exists() and not chips.is_dir():
         raise UserError(f"{chips}: is a file; --chips needs a folder")
     held = Detector.load(detector)
+    if where and held.where is None:
+        raise UserError(
+            f"{detector}: its detector has no coarse map; leave --where out, or pretrain with "
+            "--set heads.where=1"
+        )
     tiles = Archive.open(archive)
     if out.suffix.casefold() == ".gpkg" and not tiles.catalogue["geometry"].notna().any():
         raise UserError(f"{tiles.path}: no tile has a footprint; give --out a .csv or .parquet")
-    scores = held.score(tiles, averaging=cast(Averaging, averaging), batch_size=batch_size)
-    quiet = quiet_tiles(tiles, "presumed")
-    table = _table(tiles, scores, share_below(scores, scores[quiet]))
+    found = held.survey(tiles, averaging=cast(Averaging, averaging), batch_size=batch_size)
+    scores, quiet = found.logits, quiet_tiles(tiles, "presumed")
+    places = _places(tiles, found) if where else {}
+    table = _table(tiles, scores, share_below(scores, scores[quiet]), places)
     if top:
         click.echo(_text(table.head(top)))
     click.echo(_calibration(scores, quiet))
@@ -87,12 +108,39 @@ def command(
         click.echo(f"wrote {min(top, len(table))} pictures to {chips}")
 
 
-def _table(tiles: Archive, scores: NDArray[np.float32], below: NDArray[np.float64]) -> pd.DataFrame:
+def _table(
+    tiles: Archive,
+    scores: NDArray[np.float32],
+    below: NDArray[np.float64],
+    places: dict[str, NDArray[np.float64]],
+) -> pd.DataFrame:
     """One row a tile, the highest score first; ties in the order of their ids."""
-    table = tiles.catalogue[[*_CARRIED, "geometry"]].assign(score=scores, quiet_below=below)
+    table = tiles.catalogue[[*_CARRIED, "geometry"]].assign(score=scores, quiet_below=below, **places)
     table = table.sort_values(["score", "id"], ascending=[False, True], ignore_index=True)
     table.insert(0, "rank", range(1, len(table) + 1))
-    return table[["rank", "id", "score", "quiet_below", *_CARRIED[1:], "geometry"]]
+    return table[["rank", "id", "score", "quiet_below", *places, *_CARRIED[1:], "geometry"]]
+
+
+def _places(tiles: Archive, found: Scored) -> dict[str, NDArray[np.float64]]:
+    """Where the coarse map of each tile is largest; NaN in tiles without data."""
+    import numpy as np
+    from shapely import Point
+
+    from ssl_insar.explain.outline import on_the_map
+
+    assert found.place is not None
+    assert found.peak is not None
+    known = np.isfinite(found.peak)[:, None]
+    place = np.where(known, found.place, np.nan)
+    degrees = np.full(place.shape, np.nan)
+    for number, footprint in enumerate(tiles.catalogue["geometry"]):
+        row, col = place[number] + 0.5
+        at = on_the_map(Point(col, row), footprint, tiles.tile) if known[number, 0] else None
+        if at is not None:
+            degrees[number] = at.x, at.y
+    columns = np.hstack([place, degrees, np.where(known, found.peak[:, None], np.nan)])
+    names = ("where_row", "where_col", "where_lon", "where_lat", "where_peak")
+    return dict(zip(names, columns.T, strict=True))
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:

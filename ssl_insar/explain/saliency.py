@@ -18,7 +18,8 @@ by the gradient of each cell (Draelos & Carin 2020, eq. 5). Eigen-CAM: the maps 
 direction, which needs no class and no classifier (Muhammad & Yeasin 2020, section III)."""
 
 METHOD: Method = "hirescam"
-"""It points at injected sources more often than Grad-CAM does (``evaluation/pointing.py``)."""
+"""Cell by cell, so that it shows what the logit was made of (Draelos & Carin 2020). That it points at sources
+more often than the others do is not shown; ``evaluation/pointing.py`` measures it."""
 
 STRIDE = 16
 """Side in px of the input of a cell of the maps that are looked at; see `ssl_insar.explain.layers`."""

@@ -193,6 +193,19 @@ def test_label_safe_views_swap_dates_only_where_the_sign_says_nothing() -> None:
         assert config.turbulence.rms[1] <= config.cap <= 0.3
 
 
+def test_views_have_the_spacing_and_wavelength_of_the_archive(archive_path) -> None:
+    archive = Archive.open(archive_path)
+    plain = LabelledViews(archive, label_safe(), InputSpec(24), 0, torch.device("cpu")).views.config
+    assert (plain.pixel_spacing, plain.radar_wavelength) == (100.0, label_safe().radar_wavelength)
+    archive.catalogue[["spacing", "wavelength"]] = 30.0, 0.24
+    told = LabelledViews(archive, label_safe(), InputSpec(24), 0, torch.device("cpu")).views.config
+    assert (told.pixel_spacing, told.radar_wavelength) == (30.0, 0.24)
+    # What the effects name stands.
+    named = label_safe().model_copy(update={"spacing": 50.0})
+    kept = LabelledViews(archive, named, InputSpec(24), 0, torch.device("cpu")).views.config
+    assert (kept.pixel_spacing, kept.radar_wavelength) == (50.0, 0.24)
+
+
 def test_views_are_made_in_full_precision_whatever_the_loss_runs_in(archive_path) -> None:
     archive = Archive.open(archive_path)
     views = LabelledViews(archive, label_safe(), InputSpec(24), 0, torch.device("cpu"))

@@ -51,6 +51,24 @@ def test_neighbours_of_the_own_volcano_do_not_vote(world) -> None:
     assert (np.exp(model.decision_function(world.features, world.groups))[own] <= 1.001e-12).all()
 
 
+def test_what_is_not_sorted_does_not_count(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300, 3)), rng.integers(0, 2, 300)
+    x[100:200] = x[:100]  # ties
+    # Half of the tiles are of one volcano, which may vote with five: most rows need more than the first few.
+    groups = np.where(np.arange(300) < 150, "big", np.arange(300) % 20)
+    x[groups == "big", 0] += 3
+
+    def votes() -> tuple[np.ndarray, np.ndarray]:
+        model = Neighbours(8).fit(x, y, groups)
+        return model.decision_function(x), model.decision_function(x, groups)
+
+    few = votes()
+    monkeypatch.setattr("ssl_insar.classify.neighbours._BEGIN", 300)
+    for one, other in zip(few, votes(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+
+
 def test_votes_weigh_by_class_and_are_smoothed() -> None:
     x = np.array([[1.0, 0.001 * i] for i in range(10)])
     y = [0] * 8 + [1] * 2

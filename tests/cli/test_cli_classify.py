@@ -91,6 +91,11 @@ def test_suggestions_are_unlabelled_tiles_to_fill_in(tmp_path: Path, embedded: P
     assert "(badge)" in done.output
     following = pd.read_csv(tmp_path / "next.csv")
     assert not set(following["id"]) & set(todo["id"])
+    for strategy in ("auto", "spread", "random"):
+        told = run(*words, "--target", "label", "--strategy", strategy, "--out", tmp_path / f"{strategy}.csv")
+        assert f"({strategy})" in told.output
+        assert not set(pd.read_csv(tmp_path / f"{strategy}.csv")["id"]) & set(todo["id"])
+    assert "none of them beat random choice" in " ".join(run("classify", "suggest", "--help").output.split())
     simulated = run("classify", "suggest", embedded, "-n", 3, "--simulate", "--method", "prototypes")
     assert simulated.exit_code == 0, simulated.output
     assert "k-center" in simulated.stdout

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -75,12 +76,36 @@ def test_footprints_reach_a_gis(archive_path: Path, run: Path, tmp_path: Path) -
     assert str(shown["reference_date"][0])[:10] == str(held["reference_date"][0])
 
 
+def test_the_place_is_written_in_pixels_and_on_the_map(archive_path: Path, tmp_path: Path) -> None:
+    run, placed = write_run(tmp_path / "run", where=True), tmp_path / "placed"
+    shutil.copytree(archive_path, placed)
+    table = read_catalogue(placed / "catalogue.parquet")
+    outlines = [None, *(box(i, 0, i + 2, 1, ccw=False) for i in range(1, len(table)))]
+    table = table.set_geometry(gpd.GeoSeries(outlines, crs="EPSG:4326"))
+    write_catalogue(table, placed / "catalogue.parquet")
+    assert score(placed, run, tmp_path / "s.csv", "--where").exit_code == 0
+    found = Detector.load(run).survey(Archive.open(placed), progress=False)
+    assert found.place is not None
+    assert len(np.unique(found.place, axis=0)) > 3
+    told = pd.read_csv(tmp_path / "s.csv").set_index("id").loc[table["id"]]
+    np.testing.assert_array_equal(told[["where_row", "where_col"]], found.place)
+    np.testing.assert_allclose(told["where_peak"], found.peak, rtol=1e-4)
+    assert told[["where_lon", "where_lat"]].iloc[0].isna().all()
+    x, y = (told[name].to_numpy()[1:] for name in ("where_lon", "where_lat"))
+    corners = np.array([outline.exterior.coords[:4] for outline in outlines[1:]])
+    across, down = ((found.place[1:, ::-1] + 0.5) / 64).T[:, :, None]
+    top = corners[:, 0] + across * (corners[:, 1] - corners[:, 0])
+    foot = corners[:, 3] + across * (corners[:, 2] - corners[:, 3])
+    np.testing.assert_allclose(np.stack([x, y], 1), top + down * (foot - top), atol=1e-4)
+
+
 def test_what_cannot_be_is_said_before_the_work(archive_path: Path, run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for out, more, message in (
         ("scores.xlsx", (), "ends in .csv, .parquet, .gpkg"),
         ("scores.gpkg", (), "no tile has a footprint"),
         ("scores.csv", ("--chips", tmp_path / "file"), "--chips needs a folder"),
+        ("scores.csv", ("--where",), "leave --where out"),
     ):
         result = score(archive_path, run, tmp_path / out, *more)
         assert isinstance(result.exception, UserError)

@@ -10,10 +10,10 @@ import pytest
 from made_cases import made_cases, made_method
 
 from evaluation.few_shot import SHARES, SHOTS, few_shot_lines, labels_of, part_of
-from evaluation.forward_in_time import choose_day, dates_of, outcomes, split_at
+from evaluation.forward_in_time import choose_day, dates_of, split_at
 from evaluation.leave_one_volcano_out import MEAN, VOLCANO, by_volcano
 from evaluation.methods import Method, named
-from evaluation.scoring import lines_of, outcome_elsewhere, outcomes_over
+from evaluation.scoring import lines_of, outcome_elsewhere, outcomes_elsewhere, outcomes_over
 from ssl_insar.archive.groups import grouped_folds, leave_one_positive_group_out
 from ssl_insar.classify.compare import PRIOR
 from ssl_insar.classify.few_shot import draws_of
@@ -125,7 +125,7 @@ def test_forward_in_time_shares_no_acquisition() -> None:
     assert dates_of(train).max() < day <= dates_of(test).min()
     assert not set(dates_of(train).ravel()) & set(dates_of(test).ravel())
     method = made_method(cases, signal=3)
-    found = outcomes(train, test, [method], RATE, 0)
+    found = outcomes_elsewhere(train, test, [method], RATE, 0)
     lines = lines_of(test, found, [method], draws=50)
     assert _value(lines, "ours", "auroc") > 0.9
     assert _value(lines, PRIOR, "auroc") > 0.7  # the same volcanoes deform again

@@ -15,15 +15,17 @@ from ssl_insar.archive import Archive
 from ssl_insar.augment import field as fd
 from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder, InputSpec
+from ssl_insar.models.coarse_map import largest
 from ssl_insar.models.detector import Detector, Training, share_below
+from ssl_insar.models.precision import autocast
 from ssl_insar.pretrain.recipe import Recipe
 
 TRAINING = Training("simclr-cpu", "abc", "volcanoes", (3.0, 30.0), "none")
 
 
-def _made(seed: int, channels: tuple[str, ...] = ("re", "im")) -> Detector:
+def _made(seed: int, channels: tuple[str, ...] = ("re", "im"), size: int = 32) -> Detector:
     torch.manual_seed(seed)
-    encoder = Encoder("resnet10t", InputSpec(32, channels)).eval()
+    encoder = Encoder("resnet10t", InputSpec(size, channels)).eval()
     head = nn.Linear(encoder.dimension, 1)
     head.weight.data.mul_(50)  # untrained features hardly differ from tile to tile
     return Detector(encoder, head, TRAINING)
@@ -61,6 +63,57 @@ def test_load_gives_back_what_was_saved(
     assert card["training"]["labels"] == "none"
 
 
+def test_a_coarse_map_is_kept_and_points_where_it_is_largest(archive_path: Path, tmp_path: Path) -> None:
+    made = _made(0, size=96)
+    where = nn.Conv2d(made.encoder.map_channels, 1, 1)
+    where.weight.data.mul_(10)
+    detector = Detector(made.encoder, made.head, TRAINING, where)
+    assert detector.hash != made.hash
+    detector.encoder.save(tmp_path / "encoder")
+    detector.save(tmp_path / "detector")
+    assert json.loads((tmp_path / "detector" / "detector.json").read_text())["format"] == 2
+    again = Detector.load(tmp_path)
+    assert again.hash == detector.hash
+    tiles = _tiles(archive_path)
+    torch.testing.assert_close(again.logits(tiles), made.logits(tiles), rtol=0, atol=1e-5)
+    tiles[0, :, :, :40] = 0
+    tiles[1] = 0
+    fine = again.coarse_map(tiles)
+    assert fine.shape == tiles[:, 0].shape
+    assert fine[0, :, :40].isneginf().all()
+    assert fine[1].isneginf().all()
+    assert fine[2:].isfinite().all()
+    # The cells themselves, as pretraining has them before its loss.
+    again.encoder.keep_maps = True
+    with torch.no_grad(), autocast(tiles.device):
+        again.encoder(again.encoder.spec.prepare(tiles).contiguous(memory_format=torch.channels_last))
+    cells = again.where(again.encoder.maps.float())
+    wanted = torch.nn.functional.interpolate(cells, fine.shape[-2:], mode="bicubic")[2:, 0]
+    torch.testing.assert_close(fine[2:], wanted, rtol=0, atol=1e-3)
+    found = again.survey(Archive.open(archive_path), batch_size=4, progress=False)
+    rows = np.arange(2, 6)
+    place, most = largest(fine[2:], 3)
+    assert (most - fine[2:].amin((1, 2)) > 0.1).all()
+    at = fine[rows, found.place[rows, 0], found.place[rows, 1]]
+    torch.testing.assert_close(at, most, rtol=0, atol=0.01)  # half precision, other batches
+    np.testing.assert_allclose(found.peak[rows], most, atol=0.01)
+    assert torch.equal(again.places(tiles)[2:], place)
+
+
+def test_a_detector_of_the_first_format_is_read(detector: Detector, run: Path, archive_path: Path) -> None:
+    card = run / "detector" / "detector.json"
+    values = json.loads(card.read_text())
+    assert "where" not in values["training"]
+    card.write_text(json.dumps(values | {"format": 1}))
+    again = Detector.load(run)
+    assert again.where is None
+    assert again.hash == detector.hash
+    found = again.survey(Archive.open(archive_path), progress=False)
+    assert found.place is None
+    with pytest.raises(UserError, match=r"no coarse map.*heads\.where=1"):
+        again.coarse_map(_tiles(archive_path))
+
+
 def test_it_refuses_another_encoder(run: Path, tmp_path: Path) -> None:
     other = _made(1).encoder
     with pytest.raises(UserError, match="detector of another encoder"):
@@ -95,6 +148,9 @@ def test_it_says_what_is_missing_or_damaged(run: Path, tmp_path: Path) -> None:
 def test_a_head_must_fit() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         Detector(Encoder("resnet10t", InputSpec(32)), nn.Linear(7, 1), TRAINING)
+    made = _made(0)
+    with pytest.raises(ValueError, match="does not fit maps of 512 channels"):
+        Detector(made.encoder, made.head, TRAINING, nn.Conv2d(7, 1, 1))
 
 
 def test_scores_are_logits_in_the_order_of_the_archive(detector: Detector, archive_path: Path) -> None:
@@ -129,6 +185,8 @@ def test_the_card_says_when_labels_chose_the_tiles(detector: Detector) -> None:
     recipe = Recipe.model_validate({"positives": {"injected": 1, "snr": [4, 20]}})
     facts = Detector.trained_by(recipe, detector.encoder, head).training_facts
     assert (facts.labels, facts.snr, facts.recipe_hash) == ("none", (4.0, 20.0), recipe.hash)
+    where = nn.Conv2d(detector.encoder.map_channels, 1, 1)
+    assert Detector.trained_by(recipe, detector.encoder, head, where).where is where
     told = Recipe.model_validate({"positives": {"injected": 1, "quiet": "labelled"}})
     facts = Detector.trained_by(told, detector.encoder, head).training_facts
     assert facts.labels == "label 0 chose the tiles that got a source"
