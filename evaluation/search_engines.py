@@ -186,6 +186,7 @@ class Lance(Engine):
     name, module = "LanceDB", "lancedb"
     efforts = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     refine = 10
+    """Times k that are put in order by the vectors themselves, at least."""
 
     def build(self, matrix: NDArray[np.float16]) -> str:  # noqa: D102
         pyarrow = importlib.import_module("pyarrow")
@@ -206,14 +207,19 @@ class Lance(Engine):
         )  # fmt: skip
         lists = max(1, round(len(matrix) ** 0.5))
         self.table.create_index(metric="dot", num_partitions=lists, num_sub_vectors=dimension // 16)
-        return f"IVF_PQ, {lists} lists, {dimension // 16} pieces, refines {self.refine} k"
+        return f"IVF_PQ, {lists} lists, {dimension // 16} pieces, refines {self.refine} k or more"
 
     def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:  # noqa: D102
         # It has no search of many at once that keeps their order.
         found = np.full((len(vectors), k), -1, np.int64)
         for row, vector in enumerate(vectors):
-            asked = self.table.search(vector).distance_type("dot").nprobes(effort).refine_factor(self.refine)
-            keys = asked.select(["key"]).limit(k).to_arrow()["key"].to_numpy()
+            asked = (
+                self.table.search(vector)
+                .distance_type("dot")
+                .nprobes(effort)
+                .refine_factor(max(self.refine, effort))
+            )
+            keys = asked.select(["key", "_distance"]).limit(k).to_arrow()["key"].to_numpy()
             found[row, : len(keys)] = keys
         return found
 

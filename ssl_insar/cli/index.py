@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ssl_insar.cli import index_reports
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -85,6 +87,8 @@ def settings(command: Callable[..., Any]) -> Callable[..., Any]:
     "  ssl-insar index add index new-embeddings\n"
     "  ssl-insar index remove index 20180101_20180113_r0_c224\n"
     "  ssl-insar index compact index\n"
+    "  ssl-insar index novelty index\n"
+    "  ssl-insar index duplicates index\n"
     "  ssl-insar search index TILE_OR_FILE",
 )
 def command() -> None:
@@ -97,6 +101,10 @@ def command() -> None:
     finds the old index, and so does whoever comes after a crash. It needs one of the extras
     ssl_insar[cpu] or ssl_insar[gpu].
     """
+
+
+command.add_command(index_reports.novelty)
+command.add_command(index_reports.duplicates)
 
 
 @command.command(

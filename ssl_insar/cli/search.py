@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ssl_insar.cli.reading import reading_options
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ssl_insar.search import Index
+from ssl_insar.cli.search_text import found_notes, left_out_notes, table_text
 
 _DAY = click.DateTime(["%Y-%m-%d", "%Y%m%d"])
 
@@ -42,11 +38,36 @@ class Place(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic
     "  ssl-insar search index TILE --keep-same-pair --keep-overlapping\n"
     "  ssl-insar search index TILE --where \"pass == 'descending' and coherence > .5\" --since 2018-01-01\n"
     "  ssl-insar search index TILE --near -78.3,-1.5 --within 100 --map gpkg\n"
-    "  ssl-insar search index TILE --also TILE2 --also FILE --not TILE3",
+    "  ssl-insar search index TILE --also TILE2 --also FILE --not TILE3\n"
+    "  ssl-insar search index TILE --expand --unlike-place\n"
+    "  ssl-insar search index TILE --history\n"
+    '  ssl-insar search index --like "mogi depth=4000 peak=0.05 heading=-12"',
 )
 @click.argument("index", metavar="INDEX", type=click.Path(path_type=Path))
-@click.argument("query", metavar="QUERY")
-@click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="Number of neighbours.")
+@click.argument("query", metavar="[QUERY]", required=False)
+@click.option(
+    "-k",
+    "wanted",
+    type=click.IntRange(min=1),
+    help="Number of neighbours.  [default: 10; with --history all]",
+)
+@click.option(
+    "--like",
+    "template",
+    metavar="SOURCE",
+    help='In place of QUERY, a simulated source: "mogi depth=4000 peak=0.05 heading=-12" (m, degrees; a '
+    "wrong word lists what there is).",
+)
+@click.option(
+    "--expand",
+    "expanded",
+    is_flag=True,
+    help="Ask for the query's mirror images and swapped dates, too.",
+)
+@click.option(
+    "--history", is_flag=True, help="The query's own ground through time, by date, in place of others."
+)
+@click.option("--unlike-place", is_flag=True, help="Leave out the query's whole frame and volcano.")
 @click.option(
     "--out",
     default="search-results",
@@ -111,8 +132,12 @@ class Place(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic
 @reading_options
 def command(
     index: Path,
-    query: str,
-    k: int,
+    query: str | None,
+    wanted: int | None,
+    template: str | None,
+    expanded: bool,
+    history: bool,
+    unlike_place: bool,
     out: Path,
     member: str | None,
     keep_same_pair: bool,
@@ -137,6 +162,9 @@ def command(
 
     Left out, unless asked for: tiles of the query's own interferogram (same frame and dates, or same
     file) and tiles on its own ground. The query itself is always left out.
+
+    results.csv says of each answer how it differs from the query (days_apart, km_apart, differs) and which
+    share of random pairs of tiles is as alike (share_of_random_pairs).
     """
     from ssl_insar import search
     from ssl_insar.archive import Archive
@@ -146,6 +174,11 @@ def command(
 
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; --out needs a folder")
+    if (query is None) == (template is None):
+        raise UserError("give QUERY, the id of a tile or a file, or else --like with a simulated source")
+    if history and (template is not None or also or unwanted or expanded or unlike_place):
+        raise UserError("--history shows the ground of QUERY; it takes no other way of asking")
+    k = wanted or (None if history else 10)
     opened = search.Index.open(index)
     # A wrong --archive is a mistake to be told at once; one that was moved away is not.
     tiles = search.Pictures(opened, [Archive.open(path) for path in archives])
@@ -153,19 +186,41 @@ def command(
         where, near, within, since.date() if since else None, until.date() if until else None
     ).mask(opened.catalogue)
     options = ReadOptions(layout, toward)
-    asked = search.resolve(opened, query, encoder, member=member, options=options)
+    if template is not None:
+        asked = search.like(opened, template, encoder)
+    else:
+        asked = search.resolve(opened, str(query), encoder, member=member, options=options)
+    if expanded:
+        asked = search.expand(opened, asked, encoder, tiles)
     more, less = (
         [search.resolve(opened, name, encoder, options=options) for name in names]
         for names in (also, unwanted)
     )
     if more or less:
         asked = search.rocchio(asked, more, less)
-    found = search.find(
-        opened, asked, k, keep_same_pair=keep_same_pair, keep_overlapping=keep_overlapping, allowed=allowed
-    )
-    table = search.as_table(opened, asked, found)
-    click.echo(_text(table))
-    notes = _notes(opened, len(table), k, keep_same_pair, keep_overlapping)
+    notes = [f"Searched {len(opened)} tiles by cosine similarity of embeddings."]
+    if history:
+        found = search.history(opened, asked, k, allowed=allowed)
+        notes.append("Tiles that overlap with the query, by date.")
+    else:
+        found = search.find(
+            opened,
+            asked,
+            k or 10,
+            keep_same_pair=keep_same_pair,
+            keep_overlapping=keep_overlapping,
+            unlike_place=unlike_place,
+            allowed=allowed,
+        )
+        notes += left_out_notes(keep_same_pair, keep_overlapping, unlike_place)
+    table = search.with_differences(opened, asked, search.as_table(opened, asked, found))
+    table["share_of_random_pairs"] = search.RandomPairs(opened).share(table["cosine"])
+    click.echo(table_text(table))
+    notes += found_notes(opened, table, k)
+    if template is not None:
+        notes.append("The query is the mean of simulated scenes with noise of their own; the first is drawn.")
+    if expanded:
+        notes.append("Asked as it is, mirrored, and with swapped dates; the best counts (query_view).")
     if allowed is not None:
         notes.append(f"Of {len(opened)} tiles {int(allowed.sum())} fulfil the filter.")
     if more or less:
@@ -195,42 +250,3 @@ def command(
     gallery.save_png(pictures[0])
     gallery.save_html(pictures[1])
     click.echo(f"wrote {pictures[0]}\nwrote {pictures[1]}")
-
-
-def _notes(index: Index, found: int, k: int, keep_same_pair: bool, keep_overlapping: bool) -> list[str]:
-    """Sentences on how the neighbours were found."""
-    left_out = [
-        *([] if keep_same_pair else ["the query's own interferogram (--keep-same-pair keeps it)"]),
-        *([] if keep_overlapping else ["its own ground (--keep-overlapping keeps it)"]),
-    ]
-    notes = [f"Searched {len(index)} tiles by cosine similarity of embeddings."]
-    if left_out:
-        notes.append(f"Left out: {' and '.join(left_out)}.")
-    if found < k:
-        left = f"Only {found} of the {k} neighbours asked for are left." if found else "No neighbour is left."
-        notes.append(left)
-    if not index.exact:
-        notes.append(f"Approximate search; measured recall at 10: {index.manifest['recall_at_10']:.3f}.")
-    return notes
-
-
-def _text(table: pd.DataFrame) -> str:
-    """The table for a terminal: what matters, in columns."""
-    from ssl_insar.archive.catalogue import LABEL_PREFIX
-    from ssl_insar.search.gallery import plain
-
-    labels = [name for name in table.columns if name.startswith(LABEL_PREFIX)]
-    columns = ["rank", "cosine", "id", "volcano", "reference_date", "secondary_date", "track", *labels]
-    shown = table[[name for name in columns if name in table]].copy()
-    shown["cosine"] = shown["cosine"].map("{:.4f}".format)
-    shown.columns = [name.removeprefix(LABEL_PREFIX) for name in shown.columns]
-    cells = [list(shown.columns), *([plain(v) or "-" for v in row] for row in shown.itertuples(index=False))]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    right = {"rank", "cosine"}
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if name in right else cell.ljust(width)
-            for cell, width, name in zip(row, widths, cells[0], strict=True)
-        ).rstrip()
-        for row in cells
-    )

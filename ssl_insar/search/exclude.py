@@ -21,6 +21,8 @@ unless asked for.
 - pixel squares that share some area in one file; or, when not both are georeferenced, in one frame
   id and volcano, whose files are taken to lie on one pixel grid as LiCSAR's do. For crops whose
   place in the frame is not known this errs on the side of leaving out.
+
+**Same place**, left out only when asked for: tiles of the same frame id or of the same volcano.
 """
 
 from __future__ import annotations
@@ -140,6 +142,30 @@ class Exclusions:
                 if not keep_overlapping:
                     excluded[self._overlapping(tile, grid)] = True
         return excluded
+
+    def same_place(self, tiles: Sequence[Facts]) -> BoolArray:
+        """Rows of the frame, the volcano or the file of any of some tiles, whatever the dates.
+
+        Shape:
+            -> (N,) bool
+        """
+        there = np.zeros(len(self._row), bool)
+        for shared in {dataclasses.replace(t, id=None, row=0, col=0, footprint=None) for t in tiles}:
+            there |= self._is("frame", shared.frame) | self._is("volcano", shared.volcano)
+            there |= self._same_file(shared)
+        return there
+
+    def same_ground(self, tiles: Sequence[Facts]) -> BoolArray:
+        """Rows that overlap with any of some tiles, these among them.
+
+        Shape:
+            -> (N,) bool
+        """
+        there = np.zeros(len(self._row), bool)
+        for tile in tiles:
+            grid = np.flatnonzero(self._same_file(tile) | self._same_grid(tile))
+            there[self._overlapping(tile, grid)] = True
+        return there
 
     def _is(self, name: str, value: str | None) -> BoolArray:
         return self._text[name].equal(value)

@@ -20,6 +20,7 @@ from ssl_insar.archive.tiling import cut
 from ssl_insar.errors import UserError
 from ssl_insar.phase import BoolArray
 from ssl_insar.readers import Frame, ReadOptions, read
+from ssl_insar.search.embedding import embedded, encoder_of, tile_of
 from ssl_insar.search.exclude import Facts
 from ssl_insar.search.index import Index, Neighbour
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 MIN_VALID = 0.05
 """Least share of valid pixels in a tile of a query file, as at ingest."""
-
-_BATCH = 64
-"""Tiles embedded at a time."""
 
 _COLUMNS = (
     *("volcano", "region", "reference_date", "secondary_date", "track", "frame"),
@@ -44,11 +42,13 @@ class Query:
 
     Attributes:
         name: what the user gave.
-        vectors: (q, D) one embedding a tile.
+        vectors: (q, D) one embedding a tile, and a view of it where there are several.
         tiles: q facts for the exclusions.
         position: row in the index's catalogue, for a tile of the index; None for a file.
         frame: the interferogram, for a file; None for a tile of the index.
         others: scenes that are no answers either, as those of examples.
+        views: q names of what was done to the tiles, see `ssl_insar.search.expand`; "" for nothing.
+        scenes: (n, T, T) phasors whose mean embedding the only vector is; None: it is of one tile.
     """
 
     name: str
@@ -57,6 +57,8 @@ class Query:
     position: int | None = None
     frame: Frame | None = None
     others: list[Facts] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
+    scenes: NDArray[np.complex64] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,18 +107,11 @@ def resolve(
     frame = read(path, options, member)
     if index.spacing is not None:
         frame = at_spacing(frame, index.spacing)
-    tile = index.tile
-    if tile is None:
-        raise UserError(
-            f"{index.path}: does not say how large its tiles are, because the archive "
-            f"{index.provenance.archive} was gone when it was made; restore it and index again"
-        )
+    tile = tile_of(index)
     pieces = [piece for piece in cut(frame, tile, max(tile // 2, 1)) if piece.valid.mean() >= MIN_VALID]
     if not pieces:
         raise UserError(f"{path}: no tile of {tile} x {tile} px holds {MIN_VALID:.0%} or more valid pixels")
-    eye = _encoder_of(index, encoder)
-    batches = (pieces[i : i + _BATCH] for i in range(0, len(pieces), _BATCH))
-    vectors = np.concatenate([eye.embed_phasors(np.stack([p.phasor for p in batch])) for batch in batches])
+    vectors = embedded(encoder_of(index, encoder), (piece.phasor for piece in pieces))
     content, source = fingerprint(path), str(path.resolve())
     tiles = [
         Facts(
@@ -143,6 +138,7 @@ def find(
     *,
     keep_same_pair: bool = False,
     keep_overlapping: bool = False,
+    unlike_place: bool = False,
     allowed: BoolArray | None = None,
 ) -> list[Match]:
     """The ``k`` tiles most like a query, best first; `ssl_insar.search.exclude` says which are left out.
@@ -155,13 +151,49 @@ def find(
         k: how many.
         keep_same_pair: let tiles of the query's interferogram be answers.
         keep_overlapping: let tiles on the query's ground be answers.
+        unlike_place: let no tile of the query's frame or volcano be an answer.
         allowed: (N,) True where a row may be an answer, as `Filter.mask` gives it; None: all.
     """
-    excluded = index.exclusions.mask(
-        [*query.tiles, *query.others], keep_same_pair=keep_same_pair, keep_overlapping=keep_overlapping
-    )
+    scenes = [*query.tiles, *query.others]
+    excluded = index.exclusions.mask(scenes, keep_same_pair=keep_same_pair, keep_overlapping=keep_overlapping)
+    if unlike_place:
+        excluded |= index.exclusions.same_place(scenes)
     if allowed is not None:
         excluded |= ~allowed
+    return _best(index, query, k, excluded)
+
+
+def history(
+    index: Index, query: Query, k: int | None = None, allowed: BoolArray | None = None
+) -> list[Match]:
+    """The query's own ground through time: tiles that overlap with it, by their dates, the query among them.
+
+    Args:
+        index: where to search.
+        query: from `resolve`.
+        k: how many, the first in time; None: all.
+        allowed: as in `find`.
+
+    Raises:
+        UserError: no tile overlaps with it, or nothing tells where it is.
+    """
+    there = index.exclusions.same_ground(query.tiles)
+    if allowed is not None:
+        there &= allowed
+    if not there.any():
+        raise UserError(
+            f"{query.name}: no tile of {index.path} is known to lie on its ground; give a query with a "
+            "georeference, or of a frame and volcano that the index holds"
+        )
+    found = _best(index, query, int(there.sum()), ~there)
+    dates = index.catalogue.reindex(columns=["secondary_date", "reference_date"]).apply(pd.to_datetime)
+    order = dates.iloc[[match.position for match in found]].reset_index(drop=True)
+    ranked = order.sort_values(list(order), kind="stable", na_position="last").index
+    return [found[row] for row in ranked][:k]
+
+
+def _best(index: Index, query: Query, k: int, excluded: BoolArray) -> list[Match]:
+    """Tiles by their best cosine with any of the query's."""
     best: dict[int, Match] = {}
     for number, neighbours in enumerate(index.search(query.vectors, k, exclude=excluded)):
         for found in neighbours:
@@ -176,7 +208,8 @@ def as_table(index: Index, query: Query, matches: Sequence[Match]) -> pd.DataFra
 
     Returns:
         one row a match: ``rank`` from 1, ``cosine``, ``id``, the catalogue's columns of interest,
-        its label columns, and ``query_row``, ``query_col``: where in the query the like tile lies, px.
+        its label columns, and ``query_row``, ``query_col``: where in the query the like tile lies, px;
+        ``query_view`` where the query was asked for in several views.
     """
     rows = index.catalogue.iloc[[match.position for match in matches]]
     labels = [name for name in rows.columns if name.startswith(LABEL_PREFIX)]
@@ -187,30 +220,9 @@ def as_table(index: Index, query: Query, matches: Sequence[Match]) -> pd.DataFra
     table.insert(1, "cosine", [match.cosine for match in matches])
     table["query_row"] = [query.tiles[match.tile].row for match in matches]
     table["query_col"] = [query.tiles[match.tile].col for match in matches]
+    if query.views:
+        table["query_view"] = [query.views[match.tile] or "as it is" for match in matches]
     return table
-
-
-def _encoder_of(index: Index, given: str | Path | Encoder | None) -> Encoder:
-    from ssl_insar.models.encoder import Encoder
-
-    made_by = index.provenance
-    if given is None and not made_by.encoder:
-        raise UserError(f"{index.path}: does not say where its encoder is; pass --encoder RUN")
-    if isinstance(given, Encoder):
-        encoder, named = given, "the given one"
-    elif given is not None:
-        encoder, named = Encoder.load(given), str(given)
-    else:
-        try:
-            encoder, named = Encoder.load(made_by.encoder), made_by.encoder
-        except UserError as error:
-            raise UserError(f"a file needs the index's encoder; {error}; or pass --encoder RUN") from error
-    if encoder.hash != made_by.encoder_hash:
-        raise UserError(
-            f"{index.path}: index was made by another encoder (hash {made_by.encoder_hash}, {named} is "
-            f"{encoder.hash}): embed and index again, or pass --encoder with the one that made it"
-        )
-    return encoder.eval()
 
 
 def _exists(path: Path) -> bool:
