@@ -23,9 +23,7 @@ def test_the_python_example_runs(frames: Path, tmp_path: Path, monkeypatch: pyte
     Path("labels.csv").write_text(table)
     # The made crops and a recipe that trains in seconds; all else as printed.
     text = code[1].replace('labels="labels.csv"', 'labels="labels.csv", tile=64')
-    text = text.replace(
-        'pretrain("cpu", archive, "run")', 'pretrain(TINY, archive, "run", progress=False)'
-    )
+    text = text.replace('pretrain("cpu", archive, "run")', 'pretrain(TINY, archive, "run", progress=False)')
     assert "tile=64" in text
     assert "TINY" in text
     scope: dict[str, object] = {"TINY": TINY}
