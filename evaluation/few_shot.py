@@ -12,6 +12,7 @@ that are scored are the same, though they come from networks that had more volca
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ from evaluation.measures import Floats
 from evaluation.methods import Method
 from evaluation.protocol_options import Asked, protocol_options
 from evaluation.running import run
-from evaluation.scoring import RANKING, number_line, span
+from evaluation.scoring import RANKING, checked_ready, leader, number_line, span
 from ssl_insar.archive.groups import is_binary
 from ssl_insar.classify.compare import PRIOR
 from ssl_insar.classify.few_shot import Draw, draws_of, fit_shots
@@ -114,8 +115,17 @@ def run_scores(cases: Labelled, method: Method, seed: int) -> list[Scores]:
     """What scores, one a run of a method."""
     return [
         *(probe_scores(cases, matrix[cases.rows], seed) for matrix in method.features),
-        *(ready_scores(scores[cases.rows]) for scores in method.ready),
+        *(ready_scores(checked_ready(method, number, cases)) for number in range(len(method.ready))),
     ]
+
+
+def hash_of(cases: Labelled, draws: Sequence[Draw]) -> str:
+    """Hash of the labelled tiles and the draws: numbers of equal hashes can be compared draw by draw."""
+    digest = hashlib.sha256("\n".join(map(str, [*cases.ids, *cases.y])).encode())
+    for draw in draws:
+        for rows in (*draw.order.values(), draw.query):
+            digest.update(np.ascontiguousarray(rows, np.int64).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def few_shot_lines(
@@ -124,6 +134,11 @@ def few_shot_lines(
     """Lines of results; ``_lead`` is the first method minus this one, draw by draw.
 
     Intervals are of the draws: other volcanoes to learn from and to be tested at, and other labels.
+    ``draw_values`` are the scores of the draws, means over runs, NaN where a draw has none; ``draws_hash``
+    tells which draws they are, see `hash_of`.
+
+    Raises:
+        UserError: ready scores that lack a labelled tile, or labels other than 0 and 1 for them.
     """
     makers = {method.name: run_scores(cases, method, seed) for method in methods}
     makers[PRIOR] = [prior_scores(cases)]
@@ -134,7 +149,8 @@ def few_shot_lines(
             for name, each in makers.items()
         }
     first = next(iter(values))
-    lines = []
+    same = leader(first, methods) | cases.facts() | {"draws_hash": hash_of(cases, draws)}
+    lines: list[dict[str, Any]] = []
     for name, runs in values.items():
         for metric in RANKING:
             for part in parts():
@@ -143,9 +159,10 @@ def few_shot_lines(
                 if not kept.any():
                     continue
                 about = {"part": part, "method": name, "runs": len(runs), "draws": int(kept.sum())}
-                about |= facts.get(name, {}) | cases.facts()
+                about |= facts.get(name, {}) | same
                 means = each[:, kept].mean(axis=1).tolist()
-                lines.append(about | number_line(metric, means, span(each[:, kept].mean(axis=0))))
+                told = {"draw_values": " ".join(f"{value:.6f}" for value in each.mean(axis=0))}
+                lines.append(about | told | number_line(metric, means, span(each[:, kept].mean(axis=0))))
                 lead = np.mean([run[metric][part] for run in values[first]], axis=0) - each.mean(axis=0)
                 if name != first and np.isfinite(lead).any():
                     mean = [float(np.nanmean(lead))]

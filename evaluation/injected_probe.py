@@ -70,6 +70,9 @@ def features(
 def scores(known: NDArray[np.float32], groups: NDArray[Any], seed: int) -> NDArray[np.float64]:
     """Log-odds of a source, from probes fitted at other volcanoes on tiles without and with a source.
 
+    Each fold chooses its own regularisation, and the scale of the log-odds follows that: they are in the
+    units of `ssl_insar.classify.linear_probe.spread_units`, in which all tiles can be ranked together.
+
     Args:
         known: (n, 1 + L, D), see `features`; one of the L strengths of each tile, at random, is fitted on.
         groups: (n,) volcanoes.
@@ -86,7 +89,7 @@ def scores(known: NDArray[np.float32], groups: NDArray[Any], seed: int) -> NDArr
         y = np.repeat([0, 1], len(train))
         probe = LinearProbe(seed=seed).fit(x, y, np.tile(groups[train], 2))
         flat = known[test].reshape(-1, known.shape[2])
-        result[test] = probe.decision_function(flat).reshape(len(test), levels)
+        result[test] = probe.comparable(flat).reshape(len(test), levels)
     return result
 
 

@@ -93,7 +93,20 @@ def refuse_labelled(card: Card, where: Path) -> None:
     Raises:
         LeakError: it does.
     """
-    said = str(card.about.get("labels") or "none").strip()
+    refuse_labels(card.about.get("labels"), where)
+
+
+def refuse_labels(labels: object, where: Path) -> None:
+    """Refuse what was trained with labels: an encoder, or the embeddings that it made.
+
+    Args:
+        labels: what its card, or the manifest of the embeddings, says under ``labels``; None: nothing.
+        where: its folder, for the message.
+
+    Raises:
+        LeakError: they had a part in its training.
+    """
+    said = str(labels or "none").strip()
     if said.casefold() not in _NO_LABELS:
         raise LeakError(
             f"leak: {where} was pretrained with labels ({said}), perhaps of tiles that are scored here; "

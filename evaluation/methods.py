@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evaluation.baselines import pca
 from evaluation.feature_cache import FeatureCache
-from evaluation.leaks import refuse_labelled
+from evaluation.leaks import refuse_labelled, refuse_labels
 from ssl_insar.archive import Archive
 from ssl_insar.classify.compare import GLOBAL
 from ssl_insar.classify.held_out import LeakError
@@ -124,7 +124,7 @@ def build_methods(
 
     Raises:
         UserError: nothing to compare, a folder that is none of these, or embeddings of another archive.
-        LeakError: an encoder that was pretrained with labels.
+        LeakError: an encoder that was pretrained with labels, or embeddings of one.
     """
     if not encoders and not baselines:
         raise UserError("nothing to evaluate; give --encoder RUN or --embeddings EMB")
@@ -212,6 +212,7 @@ def _of_embeddings(archive: Archive, place: Path) -> _Run:
     held = Embeddings.open(place)
     if held.provenance.archive_digest != archive.digest:
         raise UserError(f"{place}: embeddings of another archive than {archive.path}; embed that one")
+    refuse_labels(held.labels, place)
     return _Run(unit_rows(held.matrix), None, held.provenance.encoder_hash, {})
 
 

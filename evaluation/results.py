@@ -12,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 import pandas as pd
 
 from evaluation import records
 from evaluation.few_shot import SHARES, SHOTS, part_of
 from evaluation.few_shot import parts as parts_in_order
 from evaluation.leave_one_volcano_out import MEAN, VOLCANO
+from evaluation.measures import Floats
 from evaluation.published import LEAK, PAPER, SPLIT
 from evaluation.results_figures import few_shot_curve, save, volcano_figure
 from evaluation.results_retrieval import compared
@@ -59,7 +61,8 @@ _READING = (
     "Brackets: 95 % interval by resampling volcanoes (for few labels, over draws of labels and volcanoes). "
     "± is the standard deviation over seeds of pretraining, which the interval does not hold. `lead` is the "
     "first method's score minus this one's, on the same resampled volcanoes or draws: where its interval "
-    "holds 0, these labels cannot tell the two apart. Balanced accuracy, F1 and MCC are at the decision of "
+    "holds 0, these labels cannot tell the two apart; it is blank where it was measured over another method "
+    "than the first of the newest run. Balanced accuracy, F1 and MCC are at the decision of "
     "the classifier, both classes weighing the same; ECE and Brier are of probabilities calibrated on other "
     "volcanoes; recall at a rate of false alarms has its threshold from all quiet tiles scored."
 )
@@ -76,11 +79,31 @@ def page(table: pd.DataFrame, out: Path) -> str:
     order = ["protocol", "archive_digest", "test_digest", "target"]
     for protocol, title in TITLES.items():
         for _, lines in table[table["protocol"] == protocol].groupby(order, sort=False):
+            lines = led(lines)
             parts.append(f"## {title}\n")
             parts.append(_facts(lines))
             slug = f"{out.stem}_{protocol}_{lines['archive_digest'].iloc[0][:6]}"
             parts += _SECTIONS.get(protocol, _plain)(lines, out.with_name(slug))
     return "\n".join(parts)
+
+
+def led(lines: pd.DataFrame) -> pd.DataFrame:
+    """Lines with the first method of the newest run at the front, without leads over any other.
+
+    Lines stay from earlier runs, whose first method may have been another one, or another encoder of its
+    name. Leads of lines that do not tell (of an earlier release) are left out.
+
+    Args:
+        lines: of one protocol, archive and target, in the order in which they were appended.
+    """
+    is_lead = lines["metric"].str.endswith("_lead")
+    columns = ["lead_over", "lead_over_hash"]
+    over = lines.reindex(columns=columns).fillna("").astype(str)
+    told = over[over["lead_over"] != ""]
+    newest = told.iloc[-1] if len(told) else pd.Series("none", columns)
+    kept = lines[~is_lead | (over == newest).all(axis=1)]
+    first = kept["method"] == newest["lead_over"]
+    return pd.concat([kept[first], kept[~first]])
 
 
 def table_of(lines: pd.DataFrame) -> str:
@@ -103,36 +126,66 @@ def table_of(lines: pd.DataFrame) -> str:
 def labels_needed(lines: pd.DataFrame, metric: str = "auroc") -> list[str]:
     """How many labels a class the first method needs to match what each other reaches with all labels.
 
-    Matched is a mean over draws that is not below the other's; draws in which either lacks a score count for
-    neither, as far as the lines tell.
+    Matched is a mean that is not below the other's, both over the draws in which both have a score: not
+    every draw holds many labels a class, and those that do are not like the rest. Where these are not all
+    draws that the other has, the sentence tells how many they are, and the other's mean over them.
 
     Args:
         lines: of the few-shot protocol, one archive.
         metric: ``ap`` or ``auroc``.
 
     Returns:
-        a sentence a method that has a score with all labels.
+        a sentence a method that has a score with all labels; of one that was not scored on the draws of the
+        first method, that this cannot be told.
     """
-    values = lines[lines["metric"] == metric].set_index(["method", "part"])["value"]
-    methods = list(dict.fromkeys(lines["method"]))
+    own = lines[lines["metric"] == metric]
+    first = str(lines["method"].iloc[0])
+    drawn = _same_draws(own, first)
     full = part_of(SHARES[-1], "%")
     said = []
-    for other in methods[1:]:
-        if other == PRIOR or (other, full) not in values:
+    for other in dict.fromkeys(own.loc[own["part"] == full, "method"]):
+        if other in (first, PRIOR):
             continue
-        aim = values[other, full]
-        counts = [n for n in SHOTS if values.get((methods[0], part_of(n, "a class")), -1.0) >= aim]
-        if counts:
-            reach = values[methods[0], part_of(counts[0], "a class")]
-            needs = f"{counts[0]} label{'s' if counts[0] > 1 else ''} a class ({reach:.3f})"
-        else:
-            shares = [n for n in SHARES if values.get((methods[0], part_of(n, "%")), -1.0) >= aim]
-            needs = f"{shares[0]} % of the labels" if shares else "more labels than there are"
+        if (other, full) not in drawn:
+            said.append(
+                f"How many labels {first} needs to match {other} cannot be told: they were not scored on the "
+                "same draws; run both together."
+            )
+            continue
+        aim = drawn[other, full]
         said.append(
-            f"To match the {COLUMNS[metric]} of {aim:.3f} of {other} with all labels of the other "
-            f"volcanoes, {methods[0]} needs {needs}."
+            f"To match the {COLUMNS[metric]} of {np.nanmean(aim):.3f} of {other} with all labels of the "
+            f"other volcanoes, {first} needs {_needs(drawn, first, aim)}."
         )
     return said
+
+
+def _same_draws(own: pd.DataFrame, first: str) -> dict[tuple[str, str], Floats]:
+    """(method, part) -> (draws,) scores, of lines that tell them and are of the draws of the first method."""
+    told = own.reindex(columns=["method", "part", "draws_hash", "draw_values"]).dropna()
+    hashes = told.loc[told["method"] == first, "draws_hash"]
+    same = told[told["draws_hash"].isin(hashes.iloc[-1:])]
+    return {
+        (str(line.method), str(line.part)): np.array(str(line.draw_values).split(), float)
+        for line in same.itertuples()
+    }
+
+
+def _needs(drawn: dict[tuple[str, str], Floats], first: str, aim: Floats) -> str:
+    """The fewest labels with which the first method is not below (draws,) scores of another, in words."""
+    wanted = {part_of(n, "a class"): f"{n} label{'s' if n > 1 else ''} a class" for n in SHOTS}
+    wanted |= {part_of(n, "%"): f"{n} % of the labels" for n in SHARES}
+    for part, words in wanted.items():
+        ours = drawn.get((first, part), np.full(len(aim), np.nan))
+        common = np.isfinite(ours) & np.isfinite(aim)
+        if not common.any() or ours[common].mean() < aim[common].mean():
+            continue
+        reach = f"{ours[common].mean():.3f}"
+        if common.sum() < np.isfinite(aim).sum():
+            both = f"{common.sum()} of {len(aim)} draws that hold so many"
+            return f"{words} ({reach} against {aim[common].mean():.3f} on the {both})"
+        return words if part.endswith("%") else f"{words} ({reach})"
+    return "more labels than there are"
 
 
 def _plain(lines: pd.DataFrame, stem: Path) -> list[str]:
@@ -177,9 +230,10 @@ def _few_shot(lines: pd.DataFrame, stem: Path) -> list[str]:
         names = save(few_shot_curve(own, metric), stem.with_name(f"{stem.name}_{metric}"))
         parts.append(_figure(f"{COLUMNS[metric]} from few labels", names))
         parts.append(f"### {COLUMNS[metric]} by number of labels\n\n{_by_part(lines, metric)}")
-        parts.append(
-            f"### Lead of the first method in {COLUMNS[metric]}\n\n{_by_part(lines, f'{metric}_lead')}"
-        )
+        if (lines["metric"] == f"{metric}_lead").any():
+            parts.append(
+                f"### Lead of the first method in {COLUMNS[metric]}\n\n{_by_part(lines, f'{metric}_lead')}"
+            )
     draws = lines.drop_duplicates("part").set_index("part")["draws"]
     fewest = [f"{part}: {int(count)}" for part, count in draws.items() if count < draws.max()]
     if fewest:
@@ -269,7 +323,8 @@ def _facts(lines: pd.DataFrame) -> str:
     words = (
         f"Target {line['target']}, {where}: {line['tiles']:,.0f} tiles at {line['volcanoes']:,.0f} volcanoes "
         f"({line['classes']}), positives at {line['positive_volcanoes']:.0f}. Chance AP "
-        f"{line['chance_ap']:.3f}, AUROC .5. Seed {line['seed']:.0f}, commit {str(line['git_commit'])[:8]}."
+        f"{line['chance_ap']:.3f}, AUROC .5. Seed {line['seed']:.0f}, "
+        f"commit {_short(str(line['git_commit']))}."
     )
     if line["positive_volcanoes"] < 2:
         words += " **All positives are at one volcano: the intervals say nothing about another.**"
@@ -279,6 +334,12 @@ def _facts(lines: pd.DataFrame) -> str:
     if len(seen):
         words += f" Pretrained, without labels, on the very tiles scored: {', '.join(dict.fromkeys(seen))}."
     return words + "\n"
+
+
+def _short(commit: str) -> str:
+    """The first digits of a commit, with the mark of changes that were not committed."""
+    digits, dirty, _ = commit.partition("-dirty")
+    return digits[:8] + dirty
 
 
 def _cell(own: pd.DataFrame, metric: str, interval: bool) -> str:

@@ -34,7 +34,7 @@ from evaluation.retrieval_measures import (
 )
 from evaluation.retrieval_tiles import KIND, PARAMETERS, SOURCES, Tiles, parameter_errors
 from evaluation.running import run
-from evaluation.scoring import number_line, span
+from evaluation.scoring import leader, number_line, span
 from evaluation.volcano_bootstrap import resampled
 from ssl_insar.classify.compare import GLOBAL
 from ssl_insar.errors import UserError
@@ -189,6 +189,7 @@ def retrieval_lines(
         if method.features
     }
     lead = next(iter(numbers.values()), {})
+    facts |= leader(next(iter(numbers), ""), methods)
     numbers[RANDOM_ORDER] = _over_runs([_numbers(tiles, None, weights)])
     facts["chance_ap"] = float(numbers[RANDOM_ORDER][ALL, "map"].drawn[0, 0])
     about = {method.name: method.facts() for method in methods}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from evaluation.labelled import Labelled
@@ -46,7 +47,7 @@ def outcomes_over(
 
     def outcome(method: Method, number: int) -> Outcome:
         if method.ready:
-            return _ready_outcome(method.name, method.ready[number][cases.rows], cases, splits, rate)
+            return _ready_outcome(checked_ready(method, number, cases), cases, splits, rate)
         matrix = method.features[number][cases.rows]
         held = held_out_scores(make, matrix, cases.y, cases.groups, splits, catalogue=cases.catalogue)
         return _outcome(cases, held, rate)
@@ -119,9 +120,25 @@ def outcomes_elsewhere(
     return found | {PRIOR: [prior_outcome(train, test, rate)]}
 
 
+def checked_ready(method: Method, number: int, cases: Labelled) -> Floats:
+    """Ready scores of the labelled tiles by one run of a method, (n,).
+
+    Raises:
+        UserError: other labels than 0 and 1, or a labelled tile without a score.
+    """
+    scores = method.ready[number][cases.rows]
+    if not cases.binary:
+        raise UserError(f"{method.name}: scores out of fold are compared for labels 0 and 1 only")
+    missing = int((~np.isfinite(scores)).sum())
+    if missing:
+        raise UserError(f"{method.name}: {missing:,} labelled tiles have no score; score them all")
+    return scores
+
+
 def prior_over(cases: Labelled, splits: list[Fold], rate: float) -> Outcome:
     """The volcano prior over folds; decides for class 1 where a volcano was positive oftener than usual."""
-    return _prior(cases, volcano_prior(cases.y, cases.groups, splits), float(np.mean(cases.y == 1)), rate)
+    often = _often(cases.y, cases.groups, splits)
+    return _prior(cases, volcano_prior(cases.y, cases.groups, splits), often, rate)
 
 
 def prior_outcome(train: Labelled, test: Labelled, rate: float) -> Outcome:
@@ -129,7 +146,7 @@ def prior_outcome(train: Labelled, test: Labelled, rate: float) -> Outcome:
     y, names = np.concatenate([train.y, test.y]), np.concatenate([train.groups, test.groups])
     here, there = np.arange(len(train)), np.arange(len(train), len(y))
     scores = volcano_prior(y, names, [(here, there)])[there]
-    return _prior(test, scores, float(np.mean(y == 1)), rate)
+    return _prior(test, scores, _often(y, names, [(here, there)])[there], rate)
 
 
 def restricted(outcome: Outcome, keep: NDArray[np.bool_]) -> Outcome:
@@ -166,7 +183,7 @@ def lines_of(
 
     ``value`` is the mean over a method's runs, and ``low`` and ``high`` the interval of that mean;
     ``run_spread`` is the standard deviation over runs, which the interval does not hold. ``ap_lead`` and
-    ``auroc_lead`` are the first method's mean minus this one's.
+    ``auroc_lead`` are the first method's mean minus this one's; every line names that method, see `leader`.
 
     Args:
         cases: the tiles that were scored.
@@ -179,9 +196,11 @@ def lines_of(
     facts = {method.name: method.facts() for method in methods}
     weights = resampled(cases.groups, draws, seed)
     lead = _stacked(next(iter(outcomes.values())))
-    lines = []
+    first = leader(next(iter(outcomes)), methods)
+    lines: list[dict[str, Any]] = []
     for number, (name, runs) in enumerate(outcomes.items()):
         about = {"part": part, "method": name, "runs": len(runs), **facts.get(name, {}), **cases.facts()}
+        about |= first
         scores = _stacked(runs)
         for metric, rank in RANKING.items():
             each = [rank(cases.codes, one) for one in scores]
@@ -196,6 +215,19 @@ def lines_of(
             drawn = np.stack([over_draws(measure, run, weights) for run in runs])
             lines.append(about | number_line(metric, drawn[:, 0].tolist(), span(drawn[:, 1:].mean(axis=0))))
     return lines
+
+
+def leader(first: str, methods: Sequence[Method]) -> dict[str, str]:
+    """The columns that tell over which method the leads of a run of a protocol are.
+
+    Its hashes are among them, since a later run may give the same name to something else.
+
+    Args:
+        first: name of the first method.
+        methods: for the hashes; a null is not among them and has none.
+    """
+    hashes = [" ".join(method.hashes) for method in methods if method.name == first]
+    return {"lead_over": first, "lead_over_hash": "".join(hashes)}
 
 
 def number_line(metric: str, runs: Sequence[float], span: tuple[float, float]) -> dict[str, Any]:
@@ -229,32 +261,48 @@ def _outcome(cases: Labelled, held: HeldOut, rate: float) -> Outcome:
     return Outcome(held.codes, scores, told, held.raw[:, 1] > 0.5, alarm_threshold(cases, scores, rate))
 
 
-def _prior(cases: Labelled, scores: Floats, usual: float, rate: float) -> Outcome:
+def _prior(cases: Labelled, scores: Floats, often: NDArray[np.bool_], rate: float) -> Outcome:
     if not cases.binary:
         return Outcome(cases.codes, scores)
-    # A sum of fractions: "more often" must not be a matter of rounding.
-    often = scores > usual + 1e-9
     return Outcome(cases.codes, scores, scores, often, alarm_threshold(cases, scores, rate))
 
 
-def _ready_outcome(name: str, scores: Floats, cases: Labelled, splits: list[Fold], rate: float) -> Outcome:
+def _often(y: NDArray[Any], groups: NDArray[Any], splits: list[Fold]) -> NDArray[np.bool_]:
+    """Whether a tile's volcano was positive oftener than usual in what its fold learns from, (n,).
+
+    A volcano that training does not hold was not. No label that is scored enters.
+    """
+    often = np.zeros(len(y), bool)
+    for train, test in splits:
+        positive = pd.Series(y[train] == 1)
+        share = positive.groupby(groups[train]).mean().reindex(groups[test]).to_numpy(float)
+        # Means of different counts: "oftener" must not be a matter of rounding.
+        often[test] = share > positive.mean() + 1e-9
+    return often
+
+
+def _usual(cases: Labelled, splits: list[Fold]) -> Floats:
+    """Share of class 1 among the labels that each tile's fold learns from, (n,); NaN in no fold."""
+    usual = np.full(len(cases), np.nan)
+    for train, test in splits:
+        usual[test] = np.mean(cases.y[train] == 1)
+    return usual
+
+
+def _ready_outcome(scores: Floats, cases: Labelled, splits: list[Fold], rate: float) -> Outcome:
     """Ready scores as if these folds had made them; what made them had not seen the tile's volcano.
 
-    They have no decision of their own: it is for class 1 where that is likelier than among the labels, which
-    is where both classes weigh the same, as they do for the others.
+    They have no decision of their own: it is for class 1 where that is likelier than among the labels of the
+    other folds, which is where both classes weigh the same, as they do for the others.
     """
-    if not cases.binary:
-        raise UserError(f"{name}: scores out of fold are compared for labels 0 and 1 only")
-    if not np.isfinite(scores).all():
-        missing = int((~np.isfinite(scores)).sum())
-        raise UserError(f"{name}: {missing:,} labelled tiles have no score; score them all")
     fold = np.full(len(scores), -1)
     for number, (_, test) in enumerate(splits):
         fold[test] = number
     logits = both_sides(scores)
     held = HeldOut(np.array([0, 1]), logits, softmax(logits), cases.codes, cases.groups, fold, ())
     told = cross_calibrated(held)[:, 1]
-    return Outcome(cases.codes, scores, told, told > cases.y.mean(), alarm_threshold(cases, scores, rate))
+    decided = told > _usual(cases, splits)
+    return Outcome(cases.codes, scores, told, decided, alarm_threshold(cases, scores, rate))
 
 
 def _calibration(train: Labelled, features: NDArray[Any], c: float, seed: int) -> Calibration | None:

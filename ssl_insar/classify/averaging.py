@@ -56,6 +56,14 @@ class Averaging:
         return [fd.rotate(version, version.new_tensor(turn)) for version in found for turn in turns]
 
 
+class MeanEmbeddings(Embeddings):
+    """Means of unit embeddings over the versions of a tile, in memory only.
+
+    A classifier takes their rows as they are, at most 1 long (`ssl_insar.classify.frozen.as_matrix`); where
+    only the angle counts, as in the distance of a foreign tile, ``normalised`` makes them of unit length.
+    """
+
+
 @torch.no_grad()
 def averaged(
     encoder: Encoder, archive: Archive, positions: NDArray[np.int64], averaging: Averaging | None = None
@@ -90,7 +98,7 @@ def averaged(
 
 def embed_averaged(
     encoder: Encoder, archive: Archive, averaging: Averaging, *, progress: bool = True
-) -> Embeddings:
+) -> MeanEmbeddings:
     """Embeddings of a whole archive, each the mean over the versions of its tile; see `averaged`.
 
     Args:
@@ -112,4 +120,4 @@ def embed_averaged(
         archive=str(archive.path.resolve()),
         archive_digest=archive.digest,
     )
-    return Embeddings(matrix, archive.catalogue, origin)
+    return MeanEmbeddings(matrix, archive.catalogue, origin)

@@ -17,15 +17,18 @@ class BestWeights:
         net: whose weights.
         patience: epochs without a better score after which training ends.
         score: of the network as it is, the higher the better; looked at once an epoch.
+        since: epochs done before which patience does not count: while layers are frozen, no better score
+            says nothing yet of what they would learn.
 
     Attributes:
         history: score after each number of epochs done, from 0 on.
         best: number of epochs that gave the highest, the first of them at a tie.
     """
 
-    def __init__(self, net: nn.Module, patience: int, score: Callable[[], float]) -> None:
+    def __init__(self, net: nn.Module, patience: int, score: Callable[[], float], since: int = 0) -> None:
         self.net = net
         self.patience = patience
+        self.since = since
         self.score = score
         self.history: list[float] = []
         self.best = 0
@@ -39,7 +42,7 @@ class BestWeights:
                 self.best = epoch
                 self._weights = {k: v.detach().cpu().clone() for k, v in self.net.state_dict().items()}
             self.history.append(value)
-        return epoch - self.best >= self.patience
+        return epoch - max(self.best, self.since) >= self.patience
 
     def restore(self) -> None:
         """Give the network the best weights."""

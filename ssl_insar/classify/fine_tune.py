@@ -55,7 +55,8 @@ class FineTuneSettings:
         decay: of the rate from a layer to the one before it.
         weight_decay: of AdamW.
         warmup_epochs: of linear warm-up.
-        patience: epochs without a better score on volcanoes set aside, after which training ends.
+        patience: epochs without a better score on volcanoes set aside, after which training ends; counted
+            from where the first stage of the encoder begins to learn (see ``unfreeze``).
         folds: one part in so many of the volcanoes is set aside for that; 0: none, and the last weights are
             taken.
         unfreeze: epochs between one stage of the encoder and the one before it beginning to learn, the head
@@ -163,7 +164,12 @@ class FineTuned(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no t
         encoder.requires_grad_(True).to(memory_format=torch.channels_last)
         probes = _probes(encoder, X, targets, names, learned, around, settings.seed)
         net = Network(encoder, Head(probes)).eval().to(best_device())
-        keeper = BestWeights(net, settings.patience, lambda: targets.score(_logits(net, X, judged), judged))
+        keeper = BestWeights(
+            net,
+            settings.patience,
+            lambda: targets.score(_logits(net, X, judged), judged),
+            since=settings.unfreeze,
+        )
         with self._folder() as folder:
             self._train(net, X, targets, learned, keeper if len(judged) else None, settings, Path(folder))
         if keeper.history:

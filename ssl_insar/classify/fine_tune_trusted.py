@@ -16,7 +16,7 @@ from ssl_insar.archive.labels import known
 from ssl_insar.classify.averaging import averaged
 from ssl_insar.classify.fine_tune import FineTuned
 from ssl_insar.classify.frozen import both_sides
-from ssl_insar.classify.held_out import HeldOut, refuse_shared
+from ssl_insar.classify.held_out import HeldOut, Odds, held_out_by
 from ssl_insar.classify.linear_probe import LinearProbe
 from ssl_insar.classify.saved import SavedClassifier
 from ssl_insar.classify.trusted import Asked, Fit, TrustedClassifier, trust
@@ -117,20 +117,14 @@ def _held_out(
     splits: list[Fold],
 ) -> HeldOut:
     """As `ssl_insar.classify.held_out.held_out_scores`, of classifiers that have an encoder each."""
-    classes, codes = np.unique(y, return_inverse=True)
-    logits, raw = np.full((2, len(y), len(classes)), np.nan)
-    fold = np.full(len(y), -1)
-    content = archive.catalogue["content"].to_numpy(object)[rows]
-    ids = archive.catalogue["id"].to_numpy(object)[rows]
-    for number, (train, test) in enumerate(splits):
-        refuse_shared(content[train], content[test], "copied tile", ids[test])
+
+    def fit_and_score(number: int, _: NDArray[np.intp], test: NDArray[np.intp]) -> Odds:
         masked = labels.copy()
         masked.iloc[rows[test]] = pd.NA
         around = np.flatnonzero(~np.isin(names, names[rows][test]))
         model = make(f"fold {number + 1} of {len(splits)}").fit(archive, masked, population=around)
         unit = averaged(model.encoder_, archive, rows[test])
-        logits[test] = both_sides(model.heads_[0].comparable(unit))
-        raw[test] = model.heads_[0].predict_proba(unit)
-        fold[test] = number
-    seen = tuple(frozenset(names[rows][train].tolist()) for train, _ in splits)
-    return HeldOut(classes, logits, raw, codes, names[rows], fold, seen)
+        head = model.heads_[0]
+        return Odds(both_sides(head.comparable(unit)), head.predict_proba(unit))
+
+    return held_out_by(fit_and_score, y, names[rows], splits, archive.catalogue.iloc[rows])

@@ -18,6 +18,7 @@ from ssl_insar import __version__
 from ssl_insar.archive.groups import groups_of, is_binary
 from ssl_insar.archive.labels import known
 from ssl_insar.atomic import present_folder, replacing_folder
+from ssl_insar.classify.averaging import MeanEmbeddings
 from ssl_insar.classify.metrics import average_precision
 from ssl_insar.errors import UserError
 from ssl_insar.models.embeddings import Embeddings
@@ -329,11 +330,17 @@ def softmax(odds: NDArray[np.float64]) -> NDArray[np.float64]:
 def as_matrix(X: Features) -> NDArray[Any]:
     """(n, D) finite features; embeddings as rows of unit length, since their training knew angles only.
 
+    Means over the versions of a tile stay as long as they are: lengthened again, they would give other
+    log-odds than the mean of those of the versions.
+
     Raises:
         ValueError: not a matrix.
         UserError: rows that are not finite.
     """
-    values = np.asarray(X.normalised() if isinstance(X, Embeddings) else X)
+    if isinstance(X, MeanEmbeddings):
+        values = np.asarray(X.matrix)
+    else:
+        values = np.asarray(X.normalised() if isinstance(X, Embeddings) else X)
     if values.ndim != 2:
         raise ValueError(f"features are (n, D), not {values.shape}")
     if values.dtype not in (np.float32, np.float64):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -64,6 +64,18 @@ class HeldOut:
             yield self.fold != i, self.fold == i
 
 
+class Odds(NamedTuple):
+    """What a classifier says of m rows.
+
+    Attributes:
+        logits: (m, K) log-odds up to a constant, comparable between folds.
+        raw: (m, K) its own probabilities.
+    """
+
+    logits: NDArray[np.float64]
+    raw: NDArray[np.float64]
+
+
 def held_out_scores(
     make: Callable[[], FrozenClassifier],
     features: ArrayLike,
@@ -86,8 +98,39 @@ def held_out_scores(
 
     Raises:
         LeakError: a volcano, or a copy of a tile, on both sides of a fold.
+        ValueError: a row that no fold scores.
     """
     matrix, labels, names = np.asarray(features), np.asarray(y), np.asarray(groups).astype(str)
+
+    def fit_and_score(_: int, train: NDArray[np.intp], test: NDArray[np.intp]) -> Odds:
+        around = None if population is None else population.outside(np.unique(names[test]))
+        model = make().fit(matrix[train], labels[train], names[train], around)
+        return Odds(both_sides(model.comparable(matrix[test])), model.predict_proba(matrix[test]))
+
+    return held_out_by(fit_and_score, labels, names, splits, catalogue)
+
+
+def held_out_by(
+    fit_and_score: Callable[[int, NDArray[np.intp], NDArray[np.intp]], Odds],
+    y: ArrayLike,
+    groups: ArrayLike,
+    splits: list[Fold],
+    catalogue: pd.DataFrame | None = None,
+) -> HeldOut:
+    """As `held_out_scores`, of whatever learns from one side of a fold and scores the other.
+
+    Args:
+        fit_and_score: number of a fold, its rows to learn from and the m to score -> the odds of these.
+        y: (n,) labels.
+        groups: (n,) volcanoes.
+        splits: folds that score every row once.
+        catalogue: n rows; see `held_out_scores`.
+
+    Raises:
+        LeakError: a volcano, or a copy of a tile, on both sides of a fold.
+        ValueError: a row that no fold scores.
+    """
+    labels, names = np.asarray(y), np.asarray(groups).astype(str)
     classes, codes = np.unique(labels, return_inverse=True)
     logits, raw = np.full((2, len(labels), len(classes)), np.nan)
     fold = np.full(len(labels), -1)
@@ -98,10 +141,7 @@ def held_out_scores(
             refuse_shared(
                 content[train], content[test], "copied tile", catalogue["id"].to_numpy(object)[test]
             )
-        around = None if population is None else population.outside(np.unique(names[test]))
-        model = make().fit(matrix[train], labels[train], names[train], around)
-        logits[test] = both_sides(model.comparable(matrix[test]))
-        raw[test] = model.predict_proba(matrix[test])
+        logits[test], raw[test] = fit_and_score(i, train, test)
         fold[test] = i
     if (fold < 0).any():
         raise ValueError(f"{int((fold < 0).sum())} rows are scored by no fold")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +83,8 @@ After Ctrl-C the same command goes on; until it ends, its work lies in CLF.train
     type=click.IntRange(1),
     default=5,
     show_default=True,
-    help="Stop when the score at volcanoes set aside has not risen for so many epochs.",
+    help="Stop when the score at volcanoes set aside has not risen for so many epochs, counted from where "
+    "the first stage learns.",
 )
 @click.option("--signed", is_flag=True, help="The classes differ by the sign of the phase: swap no dates.")
 @click.option(
@@ -125,8 +128,6 @@ def finetune(
     ENCODER is a finished run or its encoder folder. It begins as a linear probe; the best weights at
     volcanoes set aside are kept. Needs more labels than a probe to be worth it (docs/classify.md).
     """
-    import shutil
-
     import pandas as pd
 
     from ssl_insar.archive import Archive
@@ -166,10 +167,13 @@ def finetune(
         seed=seed,
     )
 
+    claimed: list[Path] = []
+
     def make(part: str) -> FineTuned:
         if folds:
             click.echo(f"fine-tuning: {part}", err=True)
-        return FineTuned(begun, settings, work=work / part.replace(" ", "-"))
+        claimed.append(work / part.replace(" ", "-"))
+        return FineTuned(begun, settings, work=claimed[-1])
 
     given: pd.DataFrame | pd.Series[Any]
     if len(columns) > 1:
@@ -189,8 +193,18 @@ def finetune(
         click.echo("not calibrated, no conformal sets, no false alarms: --folds 5 learns these")
     click.echo(f"\n{_told_training(found.model)}")
     found.saved.save(out)
-    shutil.rmtree(work, ignore_errors=True)
+    _clear(work, claimed)
     click.echo(f"saved {out} (fine-tuned on {found.model.count_:,} labels)")
+
+
+def _clear(work: Path, claimed: list[Path]) -> None:
+    """Remove the work of this command, and its folder if that holds nothing else."""
+    for part in claimed:
+        shutil.rmtree(part, ignore_errors=True)
+    with suppress(OSError):
+        work.rmdir()
+    if work.exists():
+        click.echo(f"note: {work} is left, for what else it holds", err=True)
 
 
 def _told_training(model: FineTuned) -> str:

@@ -33,6 +33,8 @@ WEIGHTS = "detector.safetensors"
 CARD = "detector.json"
 FORMAT = 2
 """1 had no coarse map."""
+NO_LABELS = "none"
+"""What `label_use` says of a run in which no label had a part."""
 
 Averaging = Literal["none", "exact", "offsets"]
 """Over which pictures of a tile a score is averaged: the tile as it is; also mirrored left-right (which
@@ -82,6 +84,23 @@ class Scored:
     peak: NDArray[np.float32] | None = None
 
 
+def label_use(recipe: Recipe) -> str:
+    """Which labels have a part in a pretraining run, for its cards: ``none`` as a rule.
+
+    Evaluations refuse an encoder whose card says, under ``labels``, anything else.
+
+    Args:
+        recipe: of the run; what it leaves out (``positives.injected=0``, ``views.donor.p=0``) chooses
+            nothing.
+    """
+    quiet = {
+        "tiles that got a source": recipe.positives.quiet if recipe.positives.injected else "",
+        "donors of atmosphere": recipe.views.donor.quiet if recipe.views.donor.p else "",
+    }
+    labelled = [what for what, how in quiet.items() if how == "labelled"]
+    return f"label 0 chose the {' and the '.join(labelled)}" if labelled else NO_LABELS
+
+
 class Detector(nn.Module):
     """An encoder and a linear head on its features, whose logit scores deformation.
 
@@ -122,14 +141,8 @@ class Detector(nn.Module):
             head: `ssl_insar.pretrain.heads.Heads.presence`.
             where: `ssl_insar.pretrain.heads.Heads.where`.
         """
-        quiet = {
-            "tiles that got a source": recipe.positives.quiet,
-            "donors of atmosphere": recipe.views.donor.quiet if recipe.views.donor.p else "",
-        }
-        labelled = [what for what, how in quiet.items() if how == "labelled"]
-        labels = f"label 0 chose the {' and the '.join(labelled)}" if labelled else "none"
         positives = recipe.positives
-        facts = Training(recipe.name, recipe.hash, positives.preset, positives.snr, labels)
+        facts = Training(recipe.name, recipe.hash, positives.preset, positives.snr, label_use(recipe))
         return cls(encoder, head, facts, where)
 
     @property

@@ -44,11 +44,14 @@ class Embeddings:
         matrix: (N, D) float16, as the encoder gave them (not normalised).
         catalogue: N rows, the archive's catalogue in the order of the matrix.
         provenance: encoder and archive.
+        labels: what the encoder's card tells, under ``labels``, of labels that it was trained with; "" for
+            none, and where it is not known.
     """
 
     matrix: NDArray[np.float16]
     catalogue: pd.DataFrame
     provenance: Provenance
+    labels: str = ""
 
     def __post_init__(self) -> None:
         if len(self.matrix) != len(self.catalogue):
@@ -72,7 +75,7 @@ class Embeddings:
             np.save(folder / "embeddings.npy", self.matrix)
             write_catalogue(self.catalogue, folder / "catalogue.parquet")
             manifest = {"format": FORMAT, "count": len(self), "dimension": int(self.matrix.shape[1])}
-            manifest |= dataclasses.asdict(self.provenance)
+            manifest |= dataclasses.asdict(self.provenance) | {"labels": self.labels}
             (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
@@ -90,7 +93,8 @@ class Embeddings:
             matrix = np.load(folder / "embeddings.npy", mmap_mode="r", allow_pickle=False)
             catalogue = read_table(folder / "catalogue.parquet")
             provenance = Provenance(**{f.name: manifest[f.name] for f in dataclasses.fields(Provenance)})
-            return cls(matrix, catalogue, provenance)
+            # Manifests of earlier releases do not tell of labels.
+            return cls(matrix, catalogue, provenance, str(manifest.get("labels") or ""))
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{folder}: damaged embeddings ({error}); run ssl-insar embed again") from error
 

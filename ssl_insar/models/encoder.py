@@ -200,7 +200,8 @@ class Encoder(nn.Module):
                 progress_bar.update(len(index))
                 if work and count % _CHUNKS_PER_SAVE == 0:
                     work.save(int(index[-1]) + 1)
-        embeddings = Embeddings(np.array(matrix), archive.catalogue, provenance)
+        labels = str(self.card.about.get("labels") or "")
+        embeddings = Embeddings(np.array(matrix), archive.catalogue, provenance, labels)
         if work:
             embeddings.save(Path(work.out))
             work.clear()

@@ -25,7 +25,7 @@ from ssl_insar.errors import UserError
 from ssl_insar.memory import keep_freed_memory
 from ssl_insar.models import Encoder
 from ssl_insar.models.card import data_summary
-from ssl_insar.models.detector import Detector
+from ssl_insar.models.detector import NO_LABELS, Detector, label_use
 from ssl_insar.models.precision import best_device, bf16_helps
 from ssl_insar.pretrain.batches import Batches
 from ssl_insar.pretrain.callbacks import Checkpoints, Progress, Watch, signals_given_back
@@ -328,6 +328,8 @@ def _finish(
         "data": data_summary(archive, recipe.model.size),
         "ssl_insar": __version__,
     }
+    if (labels := label_use(recipe)) != NO_LABELS:
+        about["labels"] = labels  # by which evaluations refuse it where tiles with labels are scored
     encoder = Encoder(recipe.model.backbone, module.encoder.spec, about, recipe.model.pool)
     encoder.backbone.load_state_dict(module.kept.backbone.state_dict())
     encoder.save(folder / "encoder")

@@ -18,11 +18,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ssl_insar.archive import Archive, ingest
 from ssl_insar.archive.groups import groups_of
 from ssl_insar.archive.labels import labels_in
-from ssl_insar.classify import fine_tune
+from ssl_insar.classify import fine_tune, fine_tune_trusted
 from ssl_insar.classify.averaging import Averaging, averaged
 from ssl_insar.classify.fine_tune import FineTuned, FineTuneSettings
 from ssl_insar.classify.linear_probe import LinearProbe
 from ssl_insar.classify.metrics import auroc
+from ssl_insar.classify.trusted import Asked
 from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder, InputSpec
 
@@ -137,6 +138,26 @@ def test_frozen_stages_stay_as_they_are(archive, encoder) -> None:
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name].cpu())}
     assert changed == {"layer4"}
     assert model.history_ == []
+
+
+def test_patience_does_not_end_it_before_a_stage_learns(archive, encoder, monkeypatch) -> None:
+    monkeypatch.setattr(fine_tune.Targets, "score", lambda *_: 0.5)  # never better than the probe
+    settings = replace(QUICK, unfreeze=2, patience=1, epochs=5)
+    model = FineTuned(encoder, settings, progress=False).fit(archive, few_labels(archive))
+    assert len(model.history_) == 4  # the probe, two epochs of the head, one with the last stage
+    assert model.best_epoch_ == 0
+
+
+def test_a_row_that_no_fold_scores_is_an_error(archive, encoder, monkeypatch) -> None:
+    monkeypatch.setattr(fine_tune, "train", lambda *_, **__: {})
+    splits = fine_tune_trusted.grouped_folds
+    monkeypatch.setattr(fine_tune_trusted, "grouped_folds", lambda *given: splits(*given)[1:])
+
+    def make(_: str) -> FineTuned:
+        return FineTuned(encoder, replace(QUICK, folds=0), progress=False)
+
+    with pytest.raises(ValueError, match="rows are scored by no fold"):
+        fine_tune_trusted.fine_tune_trusted(make, archive, few_labels(archive), Asked(), folds=2)
 
 
 @pytest.mark.heavy

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from ssl_insar.archive import Archive
 from ssl_insar.classify import fine_tune
+from ssl_insar.classify.averaging import Averaging
 from ssl_insar.classify.saved import SavedClassifier
 from ssl_insar.cli.classify import command
 from ssl_insar.errors import UserError
@@ -61,6 +63,26 @@ def test_what_finetune_makes_predict_scores_as_any_other(archive_path, run_path,
     held = Encoder.load(out).embed(Archive.open(archive_path), out=tmp_path / "emb", progress=False)
     assert held.provenance.encoder_hash == SavedClassifier.load(out).encoder.hash
     assert _run("predict", out, tmp_path / "emb", "--out", tmp_path / "scores.csv").exit_code == 0
+
+
+def test_averaged_scores_are_those_of_python_and_other_things_are_left(
+    archive_path, run_path, tmp_path
+) -> None:
+    out, notes = tmp_path / "clf", tmp_path / "clf.training" / "notes.txt"
+    notes.parent.mkdir()
+    notes.write_text("not of this command")
+    result = _run("finetune", run_path, archive_path, "--out", out, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert f"note: {notes.parent} is left" in result.output
+    assert list(notes.parent.iterdir()) == [notes]
+
+    archive = Archive.open(archive_path)
+    result = _run("predict", out, archive_path, "--tta", "--out", tmp_path / "scores.csv")
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(tmp_path / "scores.csv").set_index("id")
+    expected = fine_tune.FineTuned.load(out).predict_proba(archive, Averaging())[:, 1]
+    # Embeddings are of half precision; made of unit length again, they would differ by .02.
+    np.testing.assert_allclose(table["probability"][archive.catalogue["id"]], expected, atol=2e-3)
 
 
 def test_several_labels_of_frozen_embeddings(tmp_path, world) -> None:

@@ -145,6 +145,12 @@ def test_the_best_weights_are_kept_and_given_back() -> None:
         assert (kept.best, net.weight.item()) == (1, 1.0)
 
 
+def test_patience_waits_for_the_first_stage_that_learns() -> None:
+    frozen = BestWeights(nn.Linear(1, 1), 2, lambda: 0.5, since=3)
+    assert [frozen.look(epoch) for epoch in range(6)] == [False] * 5 + [True]
+    assert frozen.best == 0
+
+
 def test_the_head_is_the_probe_it_began_as() -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(60, 8)).astype(np.float32)

@@ -51,8 +51,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     Encoder(NAME, InputSpec(32)).save(folder / "run")
     Encoder(NAME, InputSpec(32), {"labels": "deformation of 24 tiles"}).save(folder / "told")
+    archive = Archive.open(folder / "here")
+    Encoder.load(folder / "told").embed(archive, out=folder / "embedded", progress=False)
     save_file(timm.create_model(NAME, num_classes=3).state_dict(), folder / "colour.safetensors")
-    table = Archive.open(folder / "here").catalogue
+    table = archive.catalogue
     fold = table["volcano"].str[-1].astype(int) % 3
     scores = pd.DataFrame({"id": table["id"], "volcano": table["volcano"], "fold": fold})
     scores.assign(score=table["label_deformation"] + 0.0).to_csv(folder / "supervised.csv", index=False)
@@ -138,6 +140,9 @@ def test_a_published_split_is_scored_with_its_leaks_only(place: Path, run, tmp_p
     ("command", "words", "encoder", "message"),
     [
         (linear_probe.command, (), "told", "was pretrained with labels"),
+        (linear_probe.command, (), "embedded", "was pretrained with labels"),
+        (linear_probe.command, ("--baseline", "x={}/told"), "run", "told was pretrained with labels"),
+        (linear_probe.command, ("--baseline", "x={}/embedded"), "run", "embedded was pretrained with labels"),
         (linear_probe.command, ("--baseline", "x={}/torn.csv"), "run", "is in several folds"),
         (transfer.command, ("--test", "{}/here"), "run", "--test is the archive that is learned from"),
         (transfer.command, ("--test", "{}/there", "--choose-on", "{}/there"), "run", "would choose the"),
@@ -145,7 +150,18 @@ def test_a_published_split_is_scored_with_its_leaks_only(place: Path, run, tmp_p
         (knn.command, ("--audit", "{}/copies"), "run", "a copy of tile"),
         (leave_one_volcano_out.command, ("--audit", "{}/copies"), "run", "a copy of tile"),
     ],
-    ids=["labels", "torn", "same", "choice", "copies-probe", "copies-knn", "copies-loo"],
+    ids=[
+        "labels",
+        "embedded",
+        "baseline",
+        "baseline-embedded",
+        "torn",
+        "same",
+        "choice",
+        "copies-probe",
+        "copies-knn",
+        "copies-loo",
+    ],
 )
 def test_a_leak_is_refused_by_name(place: Path, run, command, words, encoder: str, message: str) -> None:
     scores = pd.read_csv(place / "supervised.csv")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
+from sklearn.model_selection import GroupKFold
 
 from evaluation.injected_probe import ALL, RATIOS, command, compare, scores
+from ssl_insar.classify import LinearProbe
 from ssl_insar.models import Encoder, InputSpec
 from ssl_insar.models.embeddings import unit_rows
 
@@ -32,6 +36,17 @@ def test_what_is_seen_is_told_and_the_rest_is_chance() -> None:
     assert table.loc[("seeing", ALL), "change_low"] > 0.1
     assert (table["low"] <= table["auroc"]).all()
     assert (table["auroc"] <= table["high"]).all()
+
+
+def test_folds_that_choose_other_strengths_are_ranked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    strengths = cycle((1e-3, 1e3))
+    monkeypatch.setattr(
+        "evaluation.injected_probe.LinearProbe", lambda seed: LinearProbe(next(strengths), seed)
+    )
+    groups = np.repeat(np.arange(12), 10)
+    found = scores(known(0.3, 1), groups, 0)
+    spreads = [found[test].std() for _, test in GroupKFold(4).split(groups, groups=groups)]
+    assert max(spreads) < 1.5 * min(spreads), "the scale of a fold follows its regularisation"
 
 
 def test_two_encoders_from_end_to_end(archive_path: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,9 @@ from ssl_insar.archive.groups import grouped_folds
 from ssl_insar.classify.few_shot import draws_of
 from ssl_insar.classify.held_out import LeakError
 from ssl_insar.errors import UserError
+from ssl_insar.models import Embeddings
 from ssl_insar.models.card import Card
+from ssl_insar.models.embeddings import Provenance
 
 
 def test_a_group_on_both_sides_is_refused() -> None:
@@ -71,6 +74,18 @@ def test_an_encoder_that_has_seen_labels_is_refused(tmp_path) -> None:
         refuse_labelled(
             Card("resnet18", 64, ("re", "im"), about={"labels": "deformation of 2,405 tiles"}), tmp_path
         )
+
+
+def test_embeddings_tell_of_labels_and_older_ones_of_none(tmp_path) -> None:
+    table = pd.DataFrame({"id": ["a", "b"]})
+    origin = Provenance("run", "hash", "archive", "digest")
+    Embeddings(np.ones((2, 3), np.float16), table, origin, "deformation of 24 tiles").save(tmp_path / "emb")
+    assert Embeddings.open(tmp_path / "emb").labels == "deformation of 24 tiles"
+    manifest = json.loads((tmp_path / "emb" / "manifest.json").read_text())
+    del manifest["labels"]
+    (tmp_path / "emb" / "manifest.json").write_text(json.dumps(manifest))
+    older = Embeddings.open(tmp_path / "emb")
+    assert (older.labels, older.provenance) == ("", origin)
 
 
 def test_the_test_archive_may_not_choose_the_regularisation() -> None:

@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 from made_cases import made_cases, made_method
 
-from evaluation.few_shot import SHARES, SHOTS, few_shot_lines, labels_of, part_of
+from evaluation.few_shot import SHARES, SHOTS, few_shot_lines, hash_of, labels_of, part_of
 from evaluation.forward_in_time import choose_day, dates_of, split_at
 from evaluation.leave_one_volcano_out import MEAN, VOLCANO, by_volcano
 from evaluation.methods import Method, named
-from evaluation.scoring import lines_of, outcome_elsewhere, outcomes_elsewhere, outcomes_over
+from evaluation.scoring import (
+    lines_of,
+    outcome_elsewhere,
+    outcomes_elsewhere,
+    outcomes_over,
+    prior_outcome,
+    prior_over,
+)
 from ssl_insar.archive.groups import grouped_folds, leave_one_positive_group_out
 from ssl_insar.classify.compare import PRIOR
 from ssl_insar.classify.few_shot import draws_of
@@ -67,6 +74,30 @@ def test_ready_scores_stand_beside_features() -> None:
     gaps = Method("supervised", ready=(np.full(len(cases), np.nan),))
     with pytest.raises(UserError, match="192 labelled tiles have no score"):
         outcomes_over(cases, [gaps], splits, LinearProbe, RATE)
+    gaps.ready[0][1:] = 0.5
+    with pytest.raises(UserError, match="supervised: 1 labelled tiles have no score"):
+        few_shot_lines(cases, draws_of(cases.y, cases.groups, 20, 2), [gaps], 0)
+
+
+def test_the_labels_that_are_scored_decide_nothing() -> None:
+    cases = made_cases()
+    splits = grouped_folds(cases.y, cases.groups)
+    ready = Method("supervised", ready=(made_method(cases, signal=1).features[0][:, 0].astype(float),))
+    by_turns = [(np.flatnonzero(cases.rows % 3 != n), np.flatnonzero(cases.rows % 3 == n)) for n in range(3)]
+    for test, decide in (
+        (splits[0][1], lambda c: outcomes_over(c, [ready], splits, LinearProbe, RATE)["supervised"][0]),
+        (by_turns[0][1], lambda c: prior_over(c, by_turns, RATE)),
+    ):
+        changed = cases.y.copy()
+        changed[test] = 1
+        other = decide(dataclasses.replace(cases, y=changed))
+        np.testing.assert_array_equal(decide(cases).decided[test], other.decided[test])
+    later = cases.only(cases.rows % 3 == 0)
+    most = dataclasses.replace(later, y=(np.arange(len(later)) > 0).astype(np.int64))
+    earlier = cases.only(cases.rows % 3 != 0)
+    plain, other = (prior_outcome(earlier, test, RATE) for test in (later, most))
+    np.testing.assert_array_equal(plain.decided, other.decided)
+    assert plain.decided.any()
 
 
 def test_each_volcano_has_a_line_and_the_worst_is_the_one_that_is_hidden() -> None:
@@ -113,6 +144,13 @@ def test_few_shot_compares_draw_by_draw(monkeypatch) -> None:
         assert _value(lines, PRIOR, "auroc", part) == 0.5
     assert _value(lines, "ours", "auroc", "100 %") > _value(lines, "ours", "auroc", "1 a class")
     assert [x["part"] for x in lines if (x["method"], x["metric"]) == ("supervised", "auroc")] == ["100 %"]
+    own = {x["method"]: x for x in lines if (x["metric"], x["part"]) == ("auroc", "100 %")}
+    drawn = [float(value) for value in own["ours"]["draw_values"].split()]
+    assert len(drawn) == 2
+    assert np.mean(drawn) == pytest.approx(own["ours"]["value"], abs=1e-6)
+    assert {line["draws_hash"] for line in own.values()} == {hash_of(cases, draws)}
+    assert hash_of(cases, draws_of(cases.y, cases.groups, 20, 2, 1)) != hash_of(cases, draws)
+    assert {(x["lead_over"], x["lead_over_hash"]) for x in lines} == {("ours", "ours0")}
     assert "50 a class" not in {x["part"] for x in lines}  # no half holds so many
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from evaluation import results
+from evaluation import records, results
 from evaluation.few_shot import SHARES, SHOTS, part_of
 from evaluation.leave_one_volcano_out import MEAN, VOLCANO
 from evaluation.published import LEAK, SPLIT
@@ -45,17 +45,27 @@ def _line(protocol: str, part: str, method: str, metric: str, value: float, **mo
 
 
 def _few_shot() -> list[dict]:
-    """``ours`` rises by .04 a step, ``peer`` is always .2 lower, and ``best`` always out of reach."""
+    """``ours`` rises by .04 a step, ``peer`` is always .2 lower, and ``best`` always out of reach.
+
+    17 of 20 draws hold 50 labels a class; every draw scores the same.
+    """
     lines = []
     for unit, numbers in (("a class", SHOTS), ("%", SHARES)):
         for step, number in enumerate(numbers):
             part, ours = part_of(number, unit), 0.60 + 0.04 * step
-            draws = {"draws": 17 if part == "50 a class" else 20}
+            count = 17 if part == "50 a class" else 20
+            draws = {"draws": count, "draws_hash": "d"}
             for method, value in (("ours", ours), ("peer", ours - 0.2), ("best", 0.9), (PRIOR, 0.5)):
-                lines.append(_line("few_shot", part, method, "auroc", value, **draws))
+                values = _drawn([value] * count + [np.nan] * (20 - count))
+                lines.append(_line("few_shot", part, method, "auroc", value, **draws, draw_values=values))
                 if method != "ours":
                     lines.append(_line("few_shot", part, method, "auroc_lead", ours - value, **draws))
     return lines
+
+
+def _drawn(values: list[float]) -> str:
+    """Scores of draws as they stand in a line."""
+    return " ".join(f"{value:.6f}" for value in values)
 
 
 def _volcanoes() -> list[dict]:
@@ -132,14 +142,72 @@ def test_how_many_labels_are_needed(written: Path) -> None:
     assert "Draws: 20; fewer where a half holds too few labels (50 a class: 17)." in page
     lines = pd.DataFrame(_few_shot())
     for aim, said in ((0.7, "20 labels a class (0.760)"), (0.9, "more labels")):
-        lines.loc[(lines["method"] == "best") & (lines["metric"] == "auroc"), "value"] = aim + 0.03
+        best = (lines["method"] == "best") & (lines["metric"] == "auroc")
+        lines.loc[best, "draw_values"] = _drawn([aim + 0.03] * 20)
         (sentence,) = [s for s in results.labels_needed(lines) if "of best" in s]
         assert said in sentence
     # Few labels a class stop short of what a share of them reaches.
     short = lines[~lines["part"].isin([part_of(n, "a class") for n in SHOTS[1:]])]
-    short.loc[(short["method"] == "best") & (short["metric"] == "auroc"), "value"] = 0.7
+    short.loc[(short["method"] == "best") & (short["metric"] == "auroc"), "draw_values"] = _drawn([0.7] * 20)
     (sentence,) = [s for s in results.labels_needed(short) if "of best" in s]
     assert sentence.endswith("ours needs 25 % of the labels.")
+
+
+def test_labels_needed_are_of_draws_that_both_have() -> None:
+    # The two draws that hold 50 labels a class are the easy ones, for both methods.
+    said = {
+        ("ours", "10 a class"): [0.6, 0.6, 0.6, 0.6],
+        ("ours", "50 a class"): [0.8, 0.8, np.nan, np.nan],
+        ("ours", "100 %"): [0.9, 0.9, 0.8, 0.8],
+        ("peer", "100 %"): [0.9, 0.9, 0.6, 0.6],
+    }
+    made = [
+        _line("few_shot", part, method, "auroc", float(np.nanmean(values)), draw_values=_drawn(values))
+        | {"draws_hash": "d"}
+        for (method, part), values in said.items()
+    ]
+    lines = pd.DataFrame(made)
+    # Over all its draws peer has .75, which ours exceeds by .8 over the easy ones: that is no match.
+    (sentence,) = results.labels_needed(lines)
+    assert "AUROC of 0.750 of peer with all labels" in sentence
+    assert sentence.endswith("ours needs 100 % of the labels.")
+    lines.loc[1, "draw_values"] = _drawn([0.95, 0.95, np.nan, np.nan])
+    (sentence,) = results.labels_needed(lines)
+    assert "50 labels a class (0.950 against 0.900 on the 2 of 4 draws that hold so many)." in sentence
+    lines.loc[3, "draws_hash"] = "other"
+    (sentence,) = results.labels_needed(lines)
+    assert "match peer cannot be told: they were not scored on the same draws" in sentence
+
+
+def test_leads_are_over_the_first_method_of_the_newest_run(tmp_path: Path) -> None:
+    def lines(first: str, hash_: str, others: dict[str, float]) -> list[dict]:
+        over = {"lead_over": first, "lead_over_hash": hash_}
+        found = [_line("linear_probe", "all", first, "auroc", 0.8, **over)]
+        for name, lead in others.items():
+            found.append(_line("linear_probe", "all", name, "auroc", 0.8 - lead, **over))
+            found.append(_line("linear_probe", "all", name, "auroc_lead", lead, **over))
+        return found
+
+    def rows() -> list[str]:
+        page = results.page(records.read(tmp_path), tmp_path / "page.md")
+        return [line for line in page.splitlines() if line.startswith(("| method", "| ours", "| new", "| p"))]
+
+    old = lines("ours", "h1", {"peer": 0.25, "pca": 0.5})
+    _write(tmp_path, old)
+    assert rows()[2].endswith("| 0.250 [0.150, 0.350] |")
+    for first, hash_ in (("new", "h2"), ("ours", "h2")):  # another method, and another encoder of its name
+        _write(tmp_path, old + lines(first, hash_, {"pca": 0.125}))
+        shown = rows()
+        assert shown[0] == "| method | AUROC | AUROC lead |"
+        assert shown[1].startswith(f"| {first} |")
+        assert next(row for row in shown if row.startswith("| peer")).endswith("0.650] |  |")
+        assert next(row for row in shown if row.startswith("| pca")).endswith("| 0.125 [0.025, 0.225] |")
+
+
+def test_a_commit_with_changes_is_told_from_one_without(tmp_path: Path) -> None:
+    lines = [_line("linear_probe", "all", "ours", "ap", 0.5, git_commit="c0ffee" * 7 + "-dirty")]
+    page = results.page(records.read(_write(tmp_path, lines)), tmp_path / "page.md")
+    assert "commit c0ffeec0-dirty." in page
 
 
 def test_the_published_split_stands_beside_what_was_published(written: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from ssl_insar.augment import field as fd
 from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder, InputSpec
 from ssl_insar.models.coarse_map import largest
-from ssl_insar.models.detector import Detector, Training, share_below
+from ssl_insar.models.detector import Detector, Training, label_use, share_below
 from ssl_insar.models.precision import autocast
 from ssl_insar.pretrain.recipe import Recipe
 
@@ -190,6 +190,15 @@ def test_the_card_says_when_labels_chose_the_tiles(detector: Detector) -> None:
     told = Recipe.model_validate({"positives": {"injected": 1, "quiet": "labelled"}})
     facts = Detector.trained_by(told, detector.encoder, head).training_facts
     assert facts.labels == "label 0 chose the tiles that got a source"
+    # Labels that choose nothing have no part in it.
+    unused = {"positives": {"quiet": "labelled"}, "views": {"donor": {"quiet": "labelled"}}}
+    assert label_use(Recipe.model_validate(unused)) == "none"
+    both = unused | {
+        "positives": {"quiet": "labelled", "injected": 1},
+        "views": {"donor": {"quiet": "labelled", "p": 1}},
+    }
+    said = "label 0 chose the tiles that got a source and the donors of atmosphere"
+    assert label_use(Recipe.model_validate(both)) == said
 
 
 def test_share_of_quiet_tiles_below() -> None:

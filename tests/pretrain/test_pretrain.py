@@ -16,7 +16,9 @@ import torch
 import wandb
 from made import TINY
 
+from evaluation.leaks import refuse_labelled
 from ssl_insar.archive import Archive
+from ssl_insar.classify import LeakError
 from ssl_insar.errors import UserError
 from ssl_insar.models import Encoder
 from ssl_insar.pretrain import pretrain
@@ -127,6 +129,18 @@ def test_a_kill_between_last_checkpoint_and_export_costs_nothing(
     state = (out / "run.json").read_text().replace('"finished": true', '"finished": false')
     (out / "run.json").write_text(state)
     assert pretrain(TINY, archive_path, out, progress=False).hash == Encoder.load(run_path).hash
+
+
+def test_a_run_whose_tiles_were_chosen_by_labels_says_so_to_evaluations(
+    run_path: Path, archive_path: Path, tmp_path: Path
+) -> None:
+    chosen = ["positives.injected=.5", "positives.sources=4", "positives.quiet=labelled", "optim.epochs=1"]
+    out = tmp_path / "run"
+    card = pretrain(TINY, archive_path, out, overrides=chosen, progress=False).card
+    assert card.about["labels"] == "label 0 chose the tiles that got a source"
+    with pytest.raises(LeakError, match="pretrained with labels"):
+        refuse_labelled(card, out)
+    refuse_labelled(Encoder.load(run_path).card, run_path)  # a run as a rule
 
 
 def test_resume_with_more_epochs_follows_the_new_schedule(
