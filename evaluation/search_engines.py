@@ -71,7 +71,8 @@ class Ours(Engine):
     efforts: tuple[int, ...] = (0,)
     exact_up_to = EXACT_UP_TO
 
-    def build(self, matrix: NDArray[np.float16]) -> str:  # noqa: D102 # see Engine
+    def build(self, matrix: NDArray[np.float16]) -> str:
+        """Create a store; the words are the index it chose and how it is searched."""
         table = pd.DataFrame({"id": np.arange(len(matrix)).astype(str)})
         held = Embeddings(matrix, table, Provenance("", "made", "", "made"))
         self.store = Store.create(held, self.folder, exact_up_to=self.exact_up_to)
@@ -79,7 +80,8 @@ class Ours(Engine):
         tuned = about.tuned
         return f"{about.factory}; effort {tuned.effort}, rescores {tuned.rescore} k"
 
-    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:  # noqa: D102
+    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:
+        """See `Engine.search`; ``effort`` is the store's own matter."""
         return self.store.search(vectors, k)[0]
 
     def bare(self, vectors: NDArray[np.float32], k: int) -> NDArray[np.int64]:
@@ -116,7 +118,8 @@ class Bare(Engine):
     efforts: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
     exact_up_to = EXACT_UP_TO
 
-    def build(self, matrix: NDArray[np.float16]) -> str:  # noqa: D102
+    def build(self, matrix: NDArray[np.float16]) -> str:
+        """Fill the index that a store of as many vectors would have, and write it to one file."""
         choice = choose(len(matrix), matrix.shape[1], exact_up_to=self.exact_up_to)
         self.kind = choice.kind
         if choice.kind == "flat":
@@ -126,7 +129,8 @@ class Bare(Engine):
         import_faiss().write_index(self.index, str(self.folder / "index.faiss"))
         return choice.factory
 
-    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:  # noqa: D102
+    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:
+        """See `Engine.search`; ``effort`` is the number of lists visited."""
         found: NDArray[np.int64] = self.index.search(vectors, k, params=parameters(self.kind, effort))[1]
         return found
 
@@ -143,7 +147,8 @@ class Hnswlib(Engine):
 
     name = module = "hnswlib"
 
-    def build(self, matrix: NDArray[np.float16]) -> str:  # noqa: D102
+    def build(self, matrix: NDArray[np.float16]) -> str:
+        """Build the graph from unit rows, float32."""
         self.index = importlib.import_module("hnswlib").Index(space="ip", dim=matrix.shape[1])
         self.index.init_index(max_elements=len(matrix), M=16, ef_construction=100)
         for start in range(0, len(matrix), _CHUNK):
@@ -153,7 +158,8 @@ class Hnswlib(Engine):
         self.index.save_index(str(self.folder / "index.bin"))
         return "M 16, efConstruction 100, float32"
 
-    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:  # noqa: D102
+    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:
+        """See `Engine.search`; ``effort`` is ef, the number of candidates kept."""
         self.index.set_ef(max(effort, k))
         return np.asarray(self.index.knn_query(vectors, k, num_threads=_threads())[0], np.int64)
 
@@ -163,7 +169,8 @@ class Usearch(Engine):
 
     name = module = "usearch"
 
-    def build(self, matrix: NDArray[np.float16]) -> str:  # noqa: D102
+    def build(self, matrix: NDArray[np.float16]) -> str:
+        """Build the graph from unit rows, which it keeps as float16."""
         self.index = importlib.import_module("usearch.index").Index(
             ndim=matrix.shape[1], metric="ip", dtype="f16", connectivity=16, expansion_add=100
         )
@@ -174,7 +181,8 @@ class Usearch(Engine):
         self.index.save(str(self.folder / "index.usearch"))
         return "connectivity 16, expansion 100, float16"
 
-    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:  # noqa: D102
+    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:
+        """See `Engine.search`; ``effort`` is the expansion, the number of candidates kept."""
         self.index.expansion_search = max(effort, k)
         keys = np.asarray(self.index.search(vectors, k, threads=_threads()).keys, np.int64)
         return keys.reshape(len(vectors), -1)
@@ -188,7 +196,8 @@ class Lance(Engine):
     refine = 10
     """Times k that are put in order by the vectors themselves, at least."""
 
-    def build(self, matrix: NDArray[np.float16]) -> str:  # noqa: D102
+    def build(self, matrix: NDArray[np.float16]) -> str:
+        """Write a table of unit rows, float32, and index it."""
         pyarrow = importlib.import_module("pyarrow")
         dimension = matrix.shape[1]
         schema = pyarrow.schema(
@@ -209,7 +218,8 @@ class Lance(Engine):
         self.table.create_index(metric="dot", num_partitions=lists, num_sub_vectors=dimension // 16)
         return f"IVF_PQ, {lists} lists, {dimension // 16} pieces, refines {self.refine} k or more"
 
-    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:  # noqa: D102
+    def search(self, vectors: NDArray[np.float32], k: int, effort: int) -> NDArray[np.int64]:
+        """See `Engine.search`, one query at a time; ``effort`` is the number of lists visited."""
         # It has no search of many at once that keeps their order.
         found = np.full((len(vectors), k), -1, np.int64)
         for row, vector in enumerate(vectors):

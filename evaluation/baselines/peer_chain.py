@@ -47,7 +47,7 @@ _CUT_OFF = 0.4
 """Grey levels that the noise's deviation loses in the installed version, which cuts it to whole levels."""
 
 
-class ThreePointAffine(A.ImageOnlyTransform):  # type: ignore[misc]  # has no types
+class ThreePointAffine(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations ships no types
     """The affine map that takes three corners of a square in the middle to places near them.
 
     The square has two thirds of the picture's side; what comes from outside is reflected (reflect-101).

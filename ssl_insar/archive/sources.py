@@ -113,7 +113,8 @@ def _expand(source: str, options: ReadOptions) -> tuple[Iterable[Path], bool]:
     if path.exists():
         return [path], True
     if glob.has_magic(source):
-        matches = [Path(m) for m in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207 - Path.glob: no absolute patterns
+        # Path.glob takes no absolute pattern, and its stars match hidden files, too.
+        matches = [Path(m) for m in sorted(glob.glob(source, recursive=True))]  # noqa: PTH207 - see above
         if not matches:
             raise UserError(f"{source}: the pattern matches no file")
         folders = [match for match in matches if match.is_dir() and not looks_readable(match)]

@@ -35,6 +35,7 @@ class PhaseEffect(Reseeding, A.BasicTransform):
     """
 
     arguments: ClassVar[type[Section]]
+    """With a probability ``p`` among its fields."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -49,7 +50,7 @@ class PhaseEffect(Reseeding, A.BasicTransform):
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
             raise ValueError(f"{type(self).__name__}: {name}: {first['msg']}") from error
-        super().__init__(p=given.p)  # type: ignore[attr-defined]  # every section here has one
+        super().__init__(p=given.model_dump()["p"])
         self.config: Any = given.model_copy(update={"p": 1.0})
         self._declared: dict[str, str] = {}
 
