@@ -1,19 +1,17 @@
 """Loops over the pixels of tiles, compiled: one pass each where numpy needs a dozen.
 
-Compiled by numba when first called (seconds, once a machine: the result is kept on disk), and run without
-the interpreter's lock, so that the threads of an ingest do not wait for each other there.
+They run without the interpreter's lock, so that the threads of an ingest do not wait for each other there.
 """
 
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssl_insar.compiled import compiled
 from ssl_insar.phase import STEPS_PER_CYCLE, TWO_PI
 
 BOX = 5
@@ -25,40 +23,10 @@ UNIT = 1024
 _STEPS_PER_RADIAN = np.float32(STEPS_PER_CYCLE / TWO_PI)
 
 
-def _compiled(**settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile a function when it is first called: importing numba takes a third of a second."""
-
-    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
-        lock = threading.Lock()
-        made: list[Callable[..., Any]] = []
-
-        def call(*args: Any) -> Any:
-            if not made:
-                with lock:
-                    if not made:
-                        made.append(_compile(function, **settings))
-            return made[0](*args)
-
-        return call
-
-    return wrap
-
-
-def _compile(function: Callable[..., Any], **settings: Any) -> Callable[..., Any]:
-    import numba
-
-    settings |= {"nogil": True, "error_model": "numpy"}
-    try:
-        compiled: Callable[..., Any] = numba.njit(cache=True, **settings)(function)
-    except RuntimeError:  # no folder that can be written to: then it is compiled for this process alone
-        compiled = numba.njit(**settings)(function)
-    return compiled
-
-
 # The inner loops run over one-dimensional views: those, and no others, the compiler turns into vectors.
 
 
-@_compiled()
+@compiled()
 def cut_counts(
     phase: NDArray[np.float32], firsts: NDArray[np.int64], counts: NDArray[np.integer[Any]]
 ) -> None:
@@ -79,7 +47,7 @@ def cut_counts(
                 target[x] = np.int32(np.rint(source[x] * _STEPS_PER_RADIAN))
 
 
-@_compiled(fastmath={"reassoc"})  # sums in any order, as numpy's own are
+@compiled(fastmath={"reassoc"})  # sums in any order, as numpy's own are
 def cut_shares(
     shares: NDArray[np.float32],
     valid: NDArray[np.uint8],
@@ -112,7 +80,7 @@ def cut_shares(
         sums[i] = total
 
 
-@_compiled()
+@compiled()
 def box_coherence(
     counts: NDArray[np.integer[Any]],
     valid: NDArray[np.uint8],

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from ssl_insar.models.embeddings import unit_rows
 from ssl_insar.search.backend import import_faiss
+from ssl_insar.search.kernels import best_of
 
 ROWS = 65_536
 """Vectors handled at a time, so that float32 copies of a large matrix never stand in memory whole."""
 
 _COMPILED_FROM = 4_000_000
-"""Numbers in the vectors to be compared from which compiled code repays its import."""
+"""Numbers in the vectors to be compared from which compiled code repays the import of numba."""
 
 _FEW = 16
 """Queries up to which comparing them one by one is faster than one product for all."""
@@ -98,8 +99,6 @@ def _compiled(
     matrix: NDArray[np.float16], queries: NDArray[np.float32], rows: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """`rescored`, by compiled code, on the threads that FAISS uses."""
-    from ssl_insar.search.kernels import best_of
-
     bits = np.ascontiguousarray(matrix).view(np.uint16)
     bits.flags.writeable = False  # numba compiles once more for what could be written to
     best = np.full((len(queries), k), -1, np.int64)

@@ -1,19 +1,20 @@
 """Cosines of candidates straight from the float16 vectors, compiled: no float32 copy of them is made.
 
-Importing this module imports numba and compiles when first called (seconds, once a machine: the result
-is kept on disk), so `ssl_insar.search.exact` imports it only for work that repays that.
+The first call imports numba and compiles, so `ssl_insar.search.exact` calls it for work that repays that.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from ssl_insar.compiled import compiled
 
-def _best(
+
+@compiled(fastmath={"reassoc", "contract"})  # sums in any order, the same for every row: equal vectors tie
+def best_of(
     bits: NDArray[np.uint16],
     queries: NDArray[np.float32],
     rows: NDArray[np.int64],
@@ -78,11 +79,3 @@ def _best(
                 place -= 1
             held[place], held_rows[place] = cosine, row
     return touched
-
-
-# Sums in any order, the same for every row: equal vectors get equal cosines.
-_SETTINGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
-try:
-    best_of = numba.njit(cache=True, **_SETTINGS)(_best)
-except RuntimeError:  # no folder that can be written to
-    best_of = numba.njit(**_SETTINGS)(_best)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
@@ -68,21 +67,3 @@ def test_local_coherence_is_the_length_of_box_means(kind: type) -> None:
 def test_nothing_valid_has_no_coherence() -> None:
     mean, coherent = local_coherence(np.zeros((1, 32, 32), np.uint8), np.zeros((1, 32, 32), bool))
     assert mean[0] == coherent[0] == 0
-
-
-def test_where_nothing_can_be_kept_on_disk_it_is_compiled_for_the_process(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked = []
-
-    def njit(*, cache: bool = False, **_: Any) -> Any:
-        asked.append(cache)
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: function
-
-    monkeypatch.setattr(numba, "njit", njit)
-    call = kernels._compiled()(lambda x: 2 * x)
-    assert call(4) == 8
-    assert call(5) == 10
-    assert asked == [True, False], "and once only"
